@@ -1,0 +1,192 @@
+import { AtelierError } from '@atelier/errors';
+import { checkInteger, checkNumber, invalid } from '../arguments.ts';
+import { llama_pooling_type } from '../generated/enums.ts';
+import { Lifetime } from '../lifetime.ts';
+import type { Adapter } from '../model/adapter.ts';
+import type { LlamaModel } from '../model/llama-model.ts';
+import type { Native } from '../native/native.ts';
+import type { Pointer } from '../native/pointer.ts';
+import type { Batch } from './batch.ts';
+import { ContextMemory } from './context-memory.ts';
+import { type ContextOptions, contextParameters } from './context-options.ts';
+
+/** `no-slot`: the memory has no room for the batch, and nothing changed. */
+export type DecodeResult = 'ok' | 'no-slot';
+
+/** A place to run a model: its memory of sequences and the results of the last batch. */
+export class LlamaContext implements Disposable {
+  readonly native: Native;
+  readonly model: LlamaModel;
+  readonly pointer: Pointer<'llama_context'>;
+  readonly memory: ContextMemory;
+  /** Positions remembered in all, and by one sequence. */
+  readonly nCtx: number;
+  readonly nCtxSeq: number;
+  /** Most tokens in one batch. */
+  readonly nBatch: number;
+  readonly nSeqMax: number;
+  readonly embeddingsEnabled: boolean;
+  readonly lifetime = new Lifetime('context');
+  private readonly pooled: boolean;
+  private readonly releaseModel: () => void;
+  private releaseAdapters: (() => void)[] = [];
+  /** Which entries of the last batch have results; native code asserts that only those are asked for. */
+  private outputs = new Int8Array(0);
+  private busy = false;
+
+  /** Makes a context. Throws `invalid_request` for options out of range or that the model cannot serve. */
+  constructor(model: LlamaModel, options: ContextOptions = {}) {
+    const { native } = model;
+    const parameters = contextParameters(native.c.llama_context_default_params(), options);
+    if (native.gpu === 'cpu') {
+      parameters.offload_kqv = false;
+      parameters.op_offload = false;
+    }
+    this.releaseModel = model.lifetime.hold('context');
+    const { result, errors } = native.collectErrors(() => native.c.llama_init_from_model(model.pointer, parameters));
+    if (result === null) {
+      this.releaseModel();
+      throw invalid(`the context could not be made: ${errors.join('; ')}`);
+    }
+    const memory = native.c.llama_get_memory(result);
+    this.native = native;
+    this.model = model;
+    this.pointer = result;
+    this.nCtx = native.c.llama_n_ctx(result);
+    this.nCtxSeq = native.c.llama_n_ctx_seq(result);
+    this.nBatch = native.c.llama_n_batch(result);
+    // Attention in both directions needs the whole batch at once; native code asserts it.
+    const isCausal = memory !== null && model.metadata.boolean(`${model.architecture}.attention.causal`) !== false;
+    if (!isCausal) this.nBatch = Math.min(this.nBatch, native.c.llama_n_ubatch(result));
+    this.nSeqMax = native.c.llama_n_seq_max(result);
+    this.embeddingsEnabled = parameters.embeddings;
+    this.pooled = native.c.llama_pooling_type(result) !== llama_pooling_type.LLAMA_POOLING_TYPE_NONE;
+    const limits = { sequences: this.nSeqMax, unified: parameters.kv_unified };
+    this.memory = new ContextMemory(native.c, memory, this.lifetime, limits);
+  }
+
+  /**
+   * Computes a batch on this thread. Throws `invalid_request` for entries out of range or positions that do not go on
+   * from what is remembered, and `internal` when the computation failed, after which the memory is undefined.
+   */
+  decode(batch: Batch): DecodeResult {
+    this.prepare(batch);
+    return this.finish(batch, this.native.c.llama_decode(this.pointer, batch.struct()));
+  }
+
+  /** The same on another thread. Nothing else may use this context or change the batch until it is done. */
+  async decodeAsync(batch: Batch): Promise<DecodeResult> {
+    this.prepare(batch);
+    this.busy = true;
+    const release = this.lifetime.hold('decode');
+    try {
+      const status = await this.native.async.llama_decode(this.pointer, batch.struct());
+      return this.finish(batch, status);
+    } finally {
+      this.busy = false;
+      release();
+    }
+  }
+
+  /**
+   * Logits after the batch's entry `index` (-1: the last), one per token of the vocabulary, in native memory: valid
+   * until the next decode, and writable, which is how a sampler can be steered.
+   */
+  logits(index = -1): Float32Array {
+    const pointer = this.native.c.llama_get_logits_ith(this.pointer, this.checkOutput(index));
+    if (pointer === null) throw invalid('this model has no logits');
+    return new Float32Array(this.native.view(pointer, this.model.vocab.size * 4));
+  }
+
+  /** The embedding of the batch's entry `index` (-1: the last), valid until the next decode. */
+  embeddings(index = -1): Float32Array {
+    this.checkEmbeddings();
+    if (this.pooled) throw invalid('this context joins embeddings by sequence');
+    return this.embeddingAt(this.native.c.llama_get_embeddings_ith(this.pointer, this.checkOutput(index)));
+  }
+
+  /** The joined embedding of a sequence in the last batch, valid until the next decode. */
+  sequenceEmbedding(sequence: number): Float32Array {
+    this.checkIdle();
+    this.checkEmbeddings();
+    checkInteger('sequence', sequence, 0, this.nSeqMax - 1);
+    if (!this.pooled) throw invalid('this context does not join embeddings by sequence');
+    return this.embeddingAt(this.native.c.llama_get_embeddings_seq(this.pointer, sequence));
+  }
+
+  /** Replaces the adapters in use. Memory computed with others stays: clear it first. */
+  setAdapters(adapters: readonly { adapter: Adapter; scale?: number }[]): void {
+    this.checkIdle();
+    const scales = Float32Array.from(adapters, ({ scale }) => checkNumber('scale', scale ?? 1, -1e6, 1e6));
+    for (const { adapter } of adapters) {
+      if (adapter.model !== this.model) throw invalid('the adapter was loaded for another model');
+    }
+    const held = adapters.map(({ adapter }) => adapter.lifetime.hold('context'));
+    const pointers = BigUint64Array.from(adapters, ({ adapter }) => adapter.pointer);
+    const status = this.native.c.llama_set_adapters_lora(this.pointer, pointers, adapters.length, scales);
+    if (status !== 0) {
+      for (const release of held) release();
+      throw invalid(`the adapters could not be set (${status})`);
+    }
+    for (const release of this.releaseAdapters) release();
+    this.releaseAdapters = held;
+  }
+
+  setThreads(nThreads: number, nThreadsBatch: number = nThreads): void {
+    this.checkIdle();
+    checkInteger('nThreads', nThreads, 1, 512);
+    checkInteger('nThreadsBatch', nThreadsBatch, 1, 512);
+    this.native.c.llama_set_n_threads(this.pointer, nThreads, nThreadsBatch);
+  }
+
+  /**
+   * The index of a batch entry that has results, for native calls that take one. Throws `invalid_request` when the
+   * last decode gave it none.
+   */
+  checkOutput(index: number): number {
+    this.checkIdle();
+    const entry = index === -1 ? this.outputs.lastIndexOf(1) : index;
+    if (this.outputs[entry] !== 1) throw invalid(`entry ${index} of the last batch has no results`);
+    return entry;
+  }
+
+  /** Frees the context's memory. Throws `conflict` during a decode; a second call does nothing. */
+  [Symbol.dispose](): void {
+    this.lifetime.end(() => {
+      this.native.c.llama_free(this.pointer);
+      for (const release of this.releaseAdapters) release();
+      this.releaseModel();
+    });
+  }
+
+  private prepare(batch: Batch): void {
+    this.checkIdle();
+    batch.check({ tokens: this.nBatch, vocabulary: this.model.vocab.size, sequences: this.nSeqMax });
+    this.outputs = new Int8Array(0);
+  }
+
+  private finish(batch: Batch, status: number): DecodeResult {
+    if (status === 0) {
+      this.outputs = Int8Array.from(batch.logits.subarray(0, batch.length), (wanted) => (wanted === 0 ? 0 : 1));
+      return 'ok';
+    }
+    if (status === 1) return 'no-slot';
+    if (status === -1) throw invalid('positions of the batch do not go on from what the context remembers');
+    throw new AtelierError('internal', {}, new Error(`llama_decode returned ${status}`));
+  }
+
+  private checkIdle(): void {
+    this.lifetime.check();
+    if (this.busy) throw new AtelierError('conflict', { reason: 'The context is decoding' });
+  }
+
+  private checkEmbeddings(): void {
+    if (!this.embeddingsEnabled) throw invalid('this context does not compute embeddings');
+  }
+
+  private embeddingAt(pointer: Pointer<'float'> | null): Float32Array {
+    if (pointer === null) throw invalid('the last batch gave no such embedding');
+    const length = this.native.c.llama_model_n_embd_out(this.model.pointer);
+    return new Float32Array(this.native.view(pointer, length * 4));
+  }
+}

@@ -1,0 +1,17 @@
+export { Batch } from './context/batch.ts';
+export { ContextMemory } from './context/context-memory.ts';
+export type { ContextOptions, KvType, Pooling } from './context/context-options.ts';
+export { type DecodeResult, LlamaContext } from './context/llama-context.ts';
+export type { Callbacks } from './generated/callbacks.ts';
+export type { Structs } from './generated/structs.ts';
+export { Adapter } from './model/adapter.ts';
+export { LlamaModel, type ModelOptions } from './model/llama-model.ts';
+export { type SpecialToken, type TokenizeOptions, Vocab } from './model/vocab.ts';
+export type { AsyncCFunctions, CFunctions } from './native/functions.ts';
+export type { GpuSetting, LibraryKind } from './native/libraries.ts';
+export type { LogLevel, LogListener } from './native/log.ts';
+export { loadNative, type Native, type NativeOptions, type OtherLibrary } from './native/native.ts';
+export { offsetPointer, type Pointer } from './native/pointer.ts';
+export { dequantiseNative, quantise, type QuantisedType } from './quantise.ts';
+export { Sampler } from './sampling/sampler.ts';
+export type { SamplerStep } from './sampling/sampler-step.ts';
