@@ -1,0 +1,38 @@
+export {
+  chatMessageSchema,
+  messageRoles,
+  toolSchema,
+  type ChatMessage,
+  type Tool,
+  type ToolCall,
+} from './records/message.ts';
+export {
+  datasetRecordSchema,
+  type CompletionRecord,
+  type ConversationRecord,
+  type DatasetRecord,
+  type FimRecord,
+  type LabelledRecord,
+  type PairRecord,
+  type PreferenceRecord,
+  type RecordKind,
+  type TextRecord,
+} from './records/record.ts';
+export { countRecords, encodeRecords, readRecords, writeRecords } from './records/record-file.ts';
+export { splitRecords, type SplitOptions } from './records/split-records.ts';
+export { convertDataset, type DatasetFormat } from './upload/convert-dataset.ts';
+export { emissaryProfile, laminiProfile, mistralProfile, type DatasetProfile } from './upload/profiles.ts';
+export { breakSpecials, splitSpecial, type RenderedPart } from './chat-template/special-tokens.ts';
+export type { ChatTemplate, Conversation } from './chat-template/template-input.ts';
+export {
+  createTemplateRenderer,
+  type RendererOptions,
+  type TemplateRenderer,
+} from './chat-template/template-renderer.ts';
+export type { Tokenizer } from './rows/tokenizer.ts';
+export type { TokenRow } from './rows/token-row.ts';
+export { promptTokens, type Prompt, type PromptModel } from './rows/prompt-tokens.ts';
+export { createRowBuilder, type RowBuilder, type RowBuilderOptions } from './rows/row-builder.ts';
+export { packRows, type MicroBatch, type PackedEpoch } from './packing/pack-rows.ts';
+export type { PackingOptions } from './packing/plan-packing.ts';
+export { promptModelOf, type Vocabulary } from './rows/vocabulary.ts';

@@ -1,0 +1,70 @@
+/** What a data set holds, in the platform's own words: every upload format becomes one of these, a record a line. */
+import { z } from 'zod';
+import { chatMessageSchema, toolSchema } from './message.ts';
+
+const conversationRecordSchema = z.object({
+  kind: z.literal('conversation'),
+  messages: z.array(chatMessageSchema).min(1),
+  tools: z.array(toolSchema).exactOptional(),
+});
+
+const completionRecordSchema = z.object({
+  kind: z.literal('completion'),
+  prompt: z.string(),
+  completion: z.string(),
+});
+
+const textRecordSchema = z.object({ kind: z.literal('text'), text: z.string() });
+
+/** A text with a hole: `middle` belongs between `prefix` and `suffix`. */
+const fimRecordSchema = z.object({
+  kind: z.literal('fim'),
+  prefix: z.string(),
+  middle: z.string(),
+  suffix: z.string(),
+});
+
+/** Targets by name; a list of values where several labels hold at once. */
+const labelsSchema = z.record(z.string(), z.union([z.string(), z.array(z.string())]));
+
+/** Something to classify, a text or a conversation, with its labels. */
+const labelledRecordSchema = z.union([
+  z.object({ kind: z.literal('labelled'), text: z.string(), labels: labelsSchema }),
+  z.object({ kind: z.literal('labelled'), messages: z.array(chatMessageSchema).min(1), labels: labelsSchema }),
+]);
+
+/** Two texts that belong together; `score` says how much, from 0 to 1. */
+const pairRecordSchema = z.object({
+  kind: z.literal('pair'),
+  first: z.string(),
+  second: z.string(),
+  score: z.number().min(0).max(1).exactOptional(),
+});
+
+/** Two answers to one conversation, the first of which is preferred. */
+const preferenceRecordSchema = z.object({
+  kind: z.literal('preference'),
+  messages: z.array(chatMessageSchema).min(1),
+  chosen: z.string(),
+  rejected: z.string(),
+});
+
+export const datasetRecordSchema = z.union([
+  conversationRecordSchema,
+  completionRecordSchema,
+  textRecordSchema,
+  fimRecordSchema,
+  labelledRecordSchema,
+  pairRecordSchema,
+  preferenceRecordSchema,
+]);
+
+export type ConversationRecord = z.infer<typeof conversationRecordSchema>;
+export type CompletionRecord = z.infer<typeof completionRecordSchema>;
+export type TextRecord = z.infer<typeof textRecordSchema>;
+export type FimRecord = z.infer<typeof fimRecordSchema>;
+export type LabelledRecord = z.infer<typeof labelledRecordSchema>;
+export type PairRecord = z.infer<typeof pairRecordSchema>;
+export type PreferenceRecord = z.infer<typeof preferenceRecordSchema>;
+export type DatasetRecord = z.infer<typeof datasetRecordSchema>;
+export type RecordKind = DatasetRecord['kind'];

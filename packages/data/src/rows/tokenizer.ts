@@ -1,0 +1,16 @@
+/** What data needs of a tokenizer. Token ids are those of the model's vocabulary. */
+export interface Tokenizer {
+  /**
+   * Tokens of `text`, with nothing added before or after it. With `parseSpecial` false, text that looks like a control
+   * token is tokenised as the characters it is made of.
+   */
+  encode(text: string, options: { readonly parseSpecial: boolean }): Int32Array | readonly number[];
+  /** The control token with exactly this text. */
+  specialId(text: string): number | undefined;
+  readonly bosId?: number | undefined;
+  readonly eosId?: number | undefined;
+  /** The control tokens that introduce what stands before a hole, after it, and in it; absent where the vocabulary lacks them. */
+  readonly fim?: { readonly prefix: number; readonly suffix: number; readonly middle: number } | undefined;
+  /** Whether the vocabulary wants every sequence to begin with `bosId`. */
+  readonly addBos: boolean;
+}

@@ -1,0 +1,35 @@
+/** Which forms of rows each API takes, as its documents say. */
+import { completionShape, type CompletionShape } from './completion-shape.ts';
+import { conversationShape } from './conversation-shape.ts';
+import type { Shape } from './shape.ts';
+import { textShape } from './text-shape.ts';
+
+export type DatasetProfile = {
+  /** Columns of a CSV file, in this order; absent where the API takes none. */
+  readonly csv?: CompletionShape;
+  /** Forms of a JSONL file; a row has the first one of which it has a field. */
+  readonly jsonl: readonly Shape[];
+};
+
+export const emissaryProfile: DatasetProfile = {
+  csv: completionShape('input', 'expected_output'),
+  jsonl: [completionShape('prompt', 'completion'), conversationShape({ roles: ['system', 'user', 'assistant'] })],
+};
+
+export const laminiProfile: DatasetProfile = {
+  csv: completionShape('input', 'output', { emptyCompletion: true }),
+  jsonl: [completionShape('input', 'output', { emptyCompletion: true })],
+};
+
+const mistralConversation = {
+  roles: ['system', 'user', 'assistant', 'tool'],
+  tools: { callId: /^[A-Za-z0-9]{9}$/, callIdDescription: 'nine letters or digits' },
+} as const;
+
+export const mistralProfile: DatasetProfile = {
+  jsonl: [
+    conversationShape(mistralConversation),
+    conversationShape({ ...mistralConversation, field: 'interactions' }),
+    textShape,
+  ],
+};
