@@ -1,0 +1,68 @@
+/**
+ * events.jsonl, what a trainer tells whoever watches it: one JSON object a line, append-only, fsynced before the thing it
+ * announces is relied upon. A resumed run appends; steps after the checkpoint it resumed from are reported again, and the
+ * later report counts. A line cut short by a kill is dropped on resume.
+ */
+import { z } from 'zod';
+
+const at = z.number();
+const step = z.int().min(0);
+
+export const runEventSchema = z.discriminatedUnion('type', [
+  /** Once per start: what will be done. `resumedFrom` is the step of the checkpoint, 0 for a fresh start. */
+  z.object({
+    type: z.literal('plan'),
+    at,
+    totalSteps: step,
+    epochs: z.number(),
+    rows: step,
+    tokensPerEpoch: step,
+    supervisedTokensPerEpoch: step,
+    truncatedRows: step,
+    trainableParameters: step,
+    parameters: step,
+    bytes: step,
+    backend: z.string(),
+    blas: z.string().nullable(),
+    resumedFrom: step,
+  }),
+  z.object({
+    type: z.literal('state'),
+    at,
+    state: z.enum(['running', 'succeeded', 'failed', 'cancelled', 'interrupted']),
+  }),
+  /** After each optimizer step. `loss` is the mean over supervised tokens, in nats; `secondsLeft` the trainer's estimate. */
+  z.object({
+    type: z.literal('step'),
+    at,
+    step,
+    epoch: z.number(),
+    loss: z.number(),
+    learningRate: z.number(),
+    gradientNorm: z.number(),
+    tokens: step,
+    tokensPerSecond: z.number(),
+    secondsLeft: z.number(),
+  }),
+  z.object({ type: z.literal('validation'), at, step, loss: z.number(), tokenAccuracy: z.number(), tokens: step }),
+  /** `path` is relative to the run directory; `file` inside it is the adapter (LoRA) or the model (full), GGUF. */
+  z.object({
+    type: z.literal('checkpoint'),
+    at,
+    step,
+    epoch: z.number(),
+    path: z.string(),
+    file: z.string(),
+    sha256: z.string(),
+    bytes: step,
+  }),
+  /** `code` of the error catalogue, with the details of its message. */
+  z.object({
+    type: z.literal('error'),
+    at,
+    code: z.string(),
+    details: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+    message: z.string(),
+  }),
+]);
+export type RunEvent = z.infer<typeof runEventSchema>;

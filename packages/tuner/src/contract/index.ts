@@ -1,0 +1,2 @@
+export { hyperParametersSchema, loraTargets, runSpecSchema, type HyperParameters, type RunSpec } from './spec.ts';
+export { runEventSchema, type RunEvent } from './events.ts';

@@ -1,0 +1,71 @@
+/**
+ * spec.json, what a run directory holds before training starts. Written by whoever launches a run (the server, a Slurm
+ * script, a person), read by the trainer; a resumed run must find the same bytes.
+ */
+import { z } from 'zod';
+
+const count = z.int().min(1).max(1_000_000_000);
+
+export const loraTargets = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const;
+
+export const hyperParametersSchema = z.strictObject({
+  /** Passes over the training data; ignored when `steps` is given. */
+  epochs: z.int().min(1).max(10_000).default(3),
+  /** Optimizer steps in total. */
+  steps: count.optional(),
+  /** Tokens in one packed micro-batch. */
+  batchTokens: z.int().min(16).max(1_048_576).default(2048),
+  /** Rows longer than this are cut at the end; at most the model's context. */
+  maxSequenceTokens: z.int().min(8).max(1_048_576).default(1024),
+  /** Loss weight of tokens that carry none of their own, such as a prompt's; 0 learns from answers alone. */
+  promptLossWeight: z.number().min(0).max(1).default(0),
+  /** Micro-batches whose gradients are summed before one optimizer step. */
+  gradientAccumulation: z.int().min(1).max(4096).default(1),
+  learningRate: z.number().positive().max(10).default(2e-4),
+  schedule: z.enum(['linear', 'cosine', 'constant']).default('linear'),
+  warmupSteps: z.int().min(0).max(10_000_000).default(0),
+  /** Where a linear or cosine schedule ends, as a share of the peak. */
+  finalLearningRateShare: z.number().min(0).max(1).default(0),
+  optimizer: z.enum(['adamw', 'adafactor']).default('adamw'),
+  beta1: z.number().min(0).lt(1).default(0.9),
+  beta2: z.number().min(0).lt(1).default(0.999),
+  epsilon: z.number().positive().max(1).default(1e-8),
+  weightDecay: z.number().min(0).max(1).default(0),
+  /** Largest global L2 norm of the gradient; 0 turns clipping off. */
+  maxGradientNorm: z.number().min(0).default(1),
+  loraRank: z.int().min(1).max(1024).default(16),
+  loraAlpha: z.number().positive().max(65_536).default(32),
+  loraDropout: z.number().min(0).lt(1).default(0),
+  loraTargets: z
+    .array(z.enum(loraTargets))
+    .min(1)
+    .default([...loraTargets]),
+  /** Recompute each layer's forward inside its backward: less memory, more arithmetic. */
+  activationCheckpointing: z.boolean().default(false),
+  /** Optimizer steps between checkpoints; absent: one at the end of each epoch. */
+  checkpointSteps: count.optional(),
+  /** Optimizer steps between validations; absent: one at each checkpoint. */
+  validationSteps: count.optional(),
+  /** Checkpoints whose optimizer state is kept for resuming; weights of all are kept. */
+  keepStates: z.int().min(1).max(100).default(1),
+});
+export type HyperParameters = z.infer<typeof hyperParametersSchema>;
+
+export const runSpecSchema = z.strictObject({
+  version: z.literal(1),
+  task: z.enum(['generation']),
+  method: z.enum(['lora', 'full']),
+  /** GGUF file of the base model, absolute or relative to the run directory. */
+  baseModel: z.string().min(1),
+  /** Record files (JSONL of DatasetRecord). */
+  train: z.array(z.string().min(1)).min(1),
+  validation: z.array(z.string().min(1)).default([]),
+  /** How a completion record becomes text: through the model's chat template, or as it is. */
+  promptFormat: z.enum(['chat', 'raw']).default('chat'),
+  hyperParameters: hyperParametersSchema.prefault({}),
+  seed: z.int().min(0).max(0xffff_ffff).default(0),
+  /** Native threads; absent: one per core. */
+  threads: z.int().min(1).max(1024).optional(),
+  gpu: z.enum(['auto', 'off', 'vulkan', 'cuda', 'metal']).default('off'),
+});
+export type RunSpec = z.infer<typeof runSpecSchema>;

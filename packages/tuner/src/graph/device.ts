@@ -1,0 +1,60 @@
+/** What a run computes on: a ggml backend, its threads, and the machine's BLAS when the backend is the CPU. */
+import { availableParallelism } from 'node:os';
+import { AtelierError } from '@atelier/errors';
+import { loadNative, type GpuSetting, type Native, type Pointer } from '@atelier/llama';
+import { openBlas, type Blas } from './blas.ts';
+import { operators, type Operators } from './operators.ts';
+
+export type DeviceOptions = {
+  readonly gpu: GpuSetting;
+  /** One per core when absent. */
+  readonly threads?: number | undefined;
+  /** False keeps products on ggml although the machine has a BLAS. */
+  readonly blas?: boolean;
+};
+
+/** enum ggml_backend_dev_type */
+const cpu = 0;
+
+export class Device implements Disposable {
+  readonly native: Native;
+  readonly c: Operators;
+  readonly name: string;
+  readonly backend: Pointer<'ggml_backend'>;
+  readonly isCpu: boolean;
+  readonly threads: number;
+  readonly blas: Blas | undefined;
+  readonly #threadPool: Pointer<'ggml_threadpool'> | undefined;
+
+  private constructor(native: Native, backend: Pointer<'ggml_backend'>, threads: number, blas: boolean) {
+    const c = operators(native);
+    this.native = native;
+    this.c = c;
+    this.backend = backend;
+    this.name = c.ggml_backend_name(backend);
+    this.threads = threads;
+    this.isCpu = c.ggml_backend_dev_type(c.ggml_backend_get_device(backend)) === cpu;
+    if (!this.isCpu) return;
+    this.blas = blas ? openBlas(native, threads) : undefined;
+    // Without a pool of its own the backend starts threads anew for each of a step's hundreds of stretches; with polling
+    // its idle threads would take the cores that the BLAS computes on.
+    const parameters = { ...c.ggml_threadpool_params_default(threads), poll: 0 };
+    this.#threadPool = c.ggml_threadpool_new(native.encode('ggml_threadpool_params', parameters));
+    c.ggml_backend_cpu_set_threadpool(backend, this.#threadPool);
+  }
+
+  /** Opens the GPU that `gpu` names, or the CPU when it is `off` or `auto` finds none. */
+  static open(options: DeviceOptions): Device {
+    const native = loadNative({ gpu: options.gpu });
+    const backend =
+      options.gpu === 'off' ? native.c.ggml_backend_init_by_type(cpu, null) : native.c.ggml_backend_init_best();
+    if (!backend) throw new AtelierError('training_failed', { reason: `no device for gpu ${options.gpu}` });
+    return new Device(native, backend, options.threads ?? availableParallelism(), options.blas !== false);
+  }
+
+  [Symbol.dispose](): void {
+    const { c } = this;
+    c.ggml_backend_free(this.backend);
+    if (this.#threadPool) c.ggml_threadpool_free(this.#threadPool);
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * A graph ready to run: memory planned, cut into stretches of ggml nodes with BLAS products between them. On a GPU, or
+ * without a BLAS, it is one stretch.
+ */
+import { AtelierError } from '@atelier/errors';
+import type { Pointer } from '@atelier/llama';
+import type { Device } from './device.ts';
+import type { PreparedGemm } from './blas.ts';
+import type { Graph, Operators, Tensor } from './operators.ts';
+import type { Tape } from './tape.ts';
+
+type Stretch = { readonly graph: Graph; readonly threads: number } | { readonly gemms: readonly PreparedGemm[] };
+
+/** Operators that only rename memory; computing them is a wasted wake-up of the thread pool. */
+const views = new Set(['NONE', 'RESHAPE', 'VIEW', 'PERMUTE', 'TRANSPOSE']);
+
+/** Numbers that a stretch must at least touch for a second thread to be worth its waking. */
+const worthThreads = 1 << 15;
+
+export class Program implements Disposable {
+  /** Bytes of intermediate values. */
+  readonly bytes: number;
+  readonly nodes: number;
+  readonly #device: Device;
+  readonly #allocator: Pointer<'ggml_gallocr'>;
+  readonly #stretches: Stretch[];
+
+  /** Plans `outputs` and the tape's roots, in that order. The tape's context must hold `graphSpace(nodes)` bytes more. */
+  constructor(device: Device, tape: Tape, outputs: readonly Tensor[]) {
+    const { c } = device;
+    this.#device = device;
+    const size = maxNodes;
+    const graph = c.ggml_new_graph_custom(tape.context, size, false);
+    for (const output of outputs) c.ggml_set_output(output);
+    // Roots come in the order of backward: expanding them so lets each layer's memory go before the next one's is needed.
+    for (const node of [...outputs, ...tape.roots]) c.ggml_build_forward_expand(graph, node);
+    this.#allocator = c.ggml_gallocr_new(c.ggml_backend_get_default_buffer_type(device.backend));
+    if (!c.ggml_gallocr_alloc_graph(this.#allocator, graph)) {
+      throw new AtelierError('training_failed', { reason: `${device.name} has too little memory for this batch` });
+    }
+    this.bytes = Number(c.ggml_gallocr_get_buffer_size(this.#allocator, 0));
+    this.nodes = Number(c.ggml_graph_n_nodes(graph));
+    this.#stretches = tape.blas ? cut(device, tape, graph, this.nodes) : [{ graph, threads: device.threads }];
+    if (!tape.blas) requireSupport(device, graph, this.nodes);
+  }
+
+  /** Computes every node. Blocks; a training process has nothing else to do meanwhile. */
+  run(): void {
+    const { c, backend, blas, isCpu } = this.#device;
+    for (const stretch of this.#stretches) {
+      if ('gemms' in stretch) {
+        for (const gemm of stretch.gemms) blas!.run(gemm);
+      } else {
+        if (isCpu) c.ggml_backend_cpu_set_n_threads(backend, stretch.threads);
+        const status = c.ggml_backend_graph_compute(backend, stretch.graph);
+        if (status !== 0)
+          throw new AtelierError('training_failed', { reason: `${this.#device.name} returned status ${status}` });
+      }
+    }
+  }
+
+  get stretches(): number {
+    return this.#stretches.length;
+  }
+
+  [Symbol.dispose](): void {
+    this.#device.c.ggml_gallocr_free(this.#allocator);
+  }
+}
+
+export const maxNodes = 65_536;
+
+/** Bytes a ggml context needs for `tensors` tensors and the graphs over them. */
+export function contextBytes(c: Operators, tensors: number): number {
+  return (
+    Number(c.ggml_tensor_overhead()) * tensors + 4 * Number(c.ggml_graph_overhead_custom(maxNodes, false)) + (1 << 20)
+  );
+}
+
+function cut(device: Device, tape: Tape, graph: Graph, count: number): Stretch[] {
+  const { native, blas, c } = device;
+  const products = new Map(tape.products.map((product) => [native.address(product.output), product]));
+  const stretches: Stretch[] = [];
+  let run: Tensor[] = [];
+  let touched = 0;
+  const close = (): void => {
+    if (run.length === 0) return;
+    const part = c.ggml_new_graph_custom(tape.context, run.length, false);
+    for (const node of run) c.ggml_graph_add_node(part, node);
+    stretches.push({ graph: part, threads: touched < worthThreads ? 1 : device.threads });
+    run = [];
+    touched = 0;
+  };
+  for (let i = 0; i < count; i++) {
+    const node = c.ggml_graph_node(graph, i);
+    const product = products.get(native.address(node));
+    if (product) {
+      close();
+      stretches.push({ gemms: blas!.prepare(product) });
+    } else if (!views.has(c.ggml_op_desc(node))) {
+      run.push(node);
+      touched += Number(c.ggml_nelements(node));
+    }
+  }
+  close();
+  return stretches;
+}
+
+function requireSupport(device: Device, graph: Graph, count: number): void {
+  const { c } = device;
+  for (let i = 0; i < count; i++) {
+    const node = c.ggml_graph_node(graph, i);
+    if (!c.ggml_backend_supports_op(device.backend, node)) {
+      throw new AtelierError('training_failed', {
+        reason: `${device.name} cannot compute ${c.ggml_op_desc(node)}; train with gpu off`,
+      });
+    }
+  }
+}

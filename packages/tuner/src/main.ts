@@ -1,0 +1,53 @@
+/**
+ * `node main.ts run DIR [--resume]`: trains what DIR/spec.json says, in this process. The command that every launcher
+ * starts, here or on another machine. Exit codes: 0 succeeded, 1 failed, 2 wrong usage, 75 interrupted (resume later),
+ * 130 cancelled. SIGTERM interrupts, SIGINT or a file named DIR/cancel cancels, both within one micro-batch.
+ */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { AtelierError, isAtelierError } from '@atelier/errors';
+import { EventLog } from './run/event-log.ts';
+import { train, type Outcome } from './run/trainer.ts';
+
+const exitCodes: Record<Outcome, number> = { succeeded: 0, interrupted: 75, cancelled: 130 };
+
+async function main(args: readonly string[]): Promise<number> {
+  const [command, directory, ...options] = args;
+  if (command !== 'run' || !directory || options.some((option) => option !== '--resume')) {
+    process.stderr.write('usage: tuner run DIR [--resume]\n');
+    return 2;
+  }
+  using log = new EventLog(path.join(directory, 'events.jsonl'));
+  const ended = log.past.findLast((event) => event.type === 'state')?.state;
+  if (ended === 'succeeded') return 0;
+  if (log.past.length > 0 && !options.includes('--resume')) {
+    process.stderr.write(`${directory} holds a run that has started; continue it with --resume\n`);
+    return 2;
+  }
+  let request: 'cancelled' | 'interrupted' | undefined;
+  process.on('SIGTERM', () => (request ??= 'interrupted'));
+  process.on('SIGINT', () => (request = 'cancelled'));
+  dieWithParent();
+  try {
+    const cancelFile = path.join(directory, 'cancel');
+    const outcome = await train(directory, log, { requested: () => (existsSync(cancelFile) ? 'cancelled' : request) });
+    log.write({ type: 'state', state: outcome });
+    return exitCodes[outcome];
+  } catch (error) {
+    const known = isAtelierError(error) ? error : new AtelierError('training_failed', { reason: String(error) }, error);
+    log.write({ type: 'error', code: known.code, details: known.details, message: known.message });
+    log.write({ type: 'state', state: 'failed' });
+    if (!isAtelierError(error)) console.error(error);
+    return 1;
+  }
+}
+
+/** A launcher that holds our standard input open takes us along when it is killed; the run resumes from its last checkpoint. */
+function dieWithParent(): void {
+  if (process.env['ATELIER_PARENT_PIPE'] !== '1') return;
+  process.stdin.on('end', () => process.exit(75));
+  process.stdin.on('error', () => process.exit(75));
+  process.stdin.resume();
+}
+
+process.exit(await main(process.argv.slice(2)));

@@ -1,0 +1,166 @@
+/** A model's tensors on the device, frozen or trained, and the low-rank additions to them. */
+import type { GgufFile } from '@atelier/llama/gguf';
+import { dequantise, readTensor } from '@atelier/llama/gguf';
+import { AtelierError } from '@atelier/errors';
+import type { Device } from '../graph/device.ts';
+import { Memory, upload } from '../graph/memory.ts';
+import { elements, type Shape, type Value } from '../graph/value.ts';
+import type { LowRank } from '../operations/linear.ts';
+import { randomStream, uniform } from '../random.ts';
+import { readConfig, tensorShapes, type ModelConfig } from './config.ts';
+
+/** A tensor that training changes. `gradientSum` of its value holds the gradient summed since the last optimizer step. */
+export type Parameter = {
+  readonly name: string;
+  readonly value: Value & { readonly gradientSum: NonNullable<Value['gradientSum']> };
+};
+
+export type LoraOptions = {
+  readonly rank: number;
+  readonly alpha: number;
+  readonly targets: readonly string[];
+  readonly seed: number;
+};
+
+/** GGUF names of the matrices that each target word stands for. */
+export const targetTensors: Record<string, string> = {
+  q: 'attn_q',
+  k: 'attn_k',
+  v: 'attn_v',
+  o: 'attn_output',
+  gate: 'ffn_gate',
+  up: 'ffn_up',
+  down: 'ffn_down',
+};
+
+export class Weights implements Disposable {
+  readonly config: ModelConfig;
+  readonly parameters: readonly Parameter[];
+  /** Numbers in the base model. */
+  readonly size: number;
+  readonly #values: Map<string, Value>;
+  readonly #lowRank: Map<string, LowRank>;
+  readonly #memories: readonly Memory[];
+  readonly #gradients: Memory;
+
+  private constructor(
+    config: ModelConfig,
+    size: number,
+    values: Map<string, Value>,
+    lowRank: Map<string, LowRank>,
+    parameters: readonly Parameter[],
+    memories: readonly Memory[],
+    gradients: Memory,
+  ) {
+    this.config = config;
+    this.size = size;
+    this.#values = values;
+    this.#lowRank = lowRank;
+    this.parameters = parameters;
+    this.#memories = memories;
+    this.#gradients = gradients;
+  }
+
+  get bytes(): number {
+    return [...this.#memories, this.#gradients].reduce((sum, memory) => sum + memory.bytes, 0);
+  }
+
+  /** The tensor of that GGUF name; throws when the model has none. */
+  get(name: string): Value {
+    const value = this.#values.get(name);
+    if (!value) throw new TypeError(`the model has no tensor ${name}`);
+    return value;
+  }
+
+  find(name: string): Value | undefined {
+    return this.#values.get(name);
+  }
+
+  lowRank(name: string): LowRank | undefined {
+    return this.#lowRank.get(name);
+  }
+
+  /** Forgets the summed gradients. */
+  clearGradients(): void {
+    this.#gradients.clear();
+  }
+
+  [Symbol.dispose](): void {
+    for (const memory of [...this.#memories, this.#gradients]) memory[Symbol.dispose]();
+  }
+
+  /** Reads every tensor of the file to F32. With `lora` the model is frozen and low-rank pairs are trained; without, all of it is. */
+  static async load(device: Device, path: string, file: GgufFile, lora?: LoraOptions): Promise<Weights> {
+    const config = readConfig(file, path);
+    const shapes = tensorShapes(config, file);
+    checkTensors(path, file, shapes);
+    const memory = new Memory(device, 3 * shapes.size + 8);
+    const gradients = new Memory(device, 3 * shapes.size + 8);
+    const values = new Map<string, Value>();
+    const parameters: Parameter[] = [];
+    const trained = (name: string, shape: Shape): Value => {
+      const value = {
+        name,
+        tensor: memory.reserve(shape),
+        shape,
+        needsGradient: true,
+        gradientSum: gradients.reserve(shape),
+      };
+      parameters.push({ name, value });
+      return value;
+    };
+    for (const [name, shape] of shapes) {
+      const frozen = lora !== undefined || name === 'rope_freqs.weight';
+      values.set(
+        name,
+        frozen ? { name, tensor: memory.reserve(shape), shape, needsGradient: false } : trained(name, shape),
+      );
+    }
+    const lowRank = new Map<string, LowRank>();
+    if (lora) {
+      for (const [name, shape] of shapes) {
+        if (!lora.targets.some((target) => name.endsWith(`.${targetTensors[target]}.weight`))) continue;
+        const [inputs = 0, outputs = 0] = shape;
+        lowRank.set(name, {
+          a: trained(`${name}.lora_a`, [inputs, lora.rank]),
+          b: trained(`${name}.lora_b`, [lora.rank, outputs]),
+          scale: lora.alpha / lora.rank,
+        });
+      }
+    }
+    memory.allocate();
+    gradients.allocate();
+    for (const tensor of file.tensors) {
+      upload(device, values.get(tensor.name)!.tensor, dequantise(tensor.type, await readTensor(path, tensor)));
+    }
+    if (lora) {
+      for (const [index, { a }] of [...lowRank.values()].entries())
+        upload(device, a.tensor, initialA(a.shape, lora.seed, index));
+    }
+    const size = [...shapes.values()].reduce((sum, shape) => sum + elements(shape), 0);
+    return new Weights(config, size, values, lowRank, parameters, [memory], gradients);
+  }
+}
+
+/** Uniform in +-1/sqrt(in), what PEFT's kaiming_uniform_(a = sqrt 5) comes to; B starts at zero. */
+function initialA(shape: Shape, seed: number, index: number): Float32Array {
+  const data = new Float32Array(elements(shape));
+  const random = randomStream(seed, 1, index);
+  const bound = 1 / Math.sqrt(shape[0]!);
+  for (let i = 0; i < data.length; i++) data[i] = (2 * uniform(random) - 1) * bound;
+  return data;
+}
+
+function checkTensors(path: string, file: GgufFile, shapes: Map<string, Shape>): void {
+  const found = new Map(file.tensors.map((tensor) => [tensor.name, tensor]));
+  const invalid = (reason: string): AtelierError => new AtelierError('invalid_model_file', { file: path, reason });
+  for (const [name, shape] of shapes) {
+    const tensor = found.get(name);
+    if (!tensor) throw invalid(`tensor ${name} is missing`);
+    if (elements(tensor.shape) !== elements(shape) || shape.some((size, i) => size !== tensor.shape[i])) {
+      throw invalid(`tensor ${name} is [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]`);
+    }
+  }
+  for (const name of found.keys())
+    if (!shapes.has(name)) throw invalid(`tensor ${name} is not one that this tuner knows`);
+}

@@ -1,0 +1,68 @@
+/**
+ * The output head and its loss as one operation: logits = W x, loss = sum of weight * -log softmax(logits)[target].
+ * The gradient of the logits, weight * (softmax - one-hot), is known as soon as they are, so it is emitted in the same
+ * stretch and the logits of a chunk are forgotten before the next chunk: memory is one chunk's, however large the
+ * vocabulary.
+ */
+import type { Tensor } from '../graph/operators.ts';
+import { F32, type Tape } from '../graph/tape.ts';
+import { describe, requireShape, type Value } from '../graph/value.ts';
+import { forward, gradientOfInput, gradientOfWeight } from './linear.ts';
+
+/** Logits of one chunk at most: 128 MiB of F32. */
+const chunkElements = 1 << 25;
+
+/** Per chunk of supervised rows: I32 targets as indices into the flattened logits (row * vocabulary + token), F32 weights. */
+export type LossRows = { readonly rows: number; readonly targets: Tensor; readonly weights: Tensor };
+
+export type LossChunk = { readonly x: Value; readonly labels: LossRows };
+
+/** How many chunks `rows` supervised rows are cut into, and the rows of each. */
+export function lossChunks(rows: number, vocabulary: number): number[] {
+  const most = Math.max(1, Math.floor(chunkElements / vocabulary));
+  const chunks = Math.ceil(rows / most);
+  return Array.from(
+    { length: chunks },
+    (_, i) => Math.floor(((i + 1) * rows) / chunks) - Math.floor((i * rows) / chunks),
+  );
+}
+
+/** Tensors of a chunk's outcome: summed loss [1] and, when asked for, the most likely token of each row, I32 [rows]. */
+export type LossOutcome = { readonly loss: Tensor; readonly predicted?: Tensor };
+
+/** Emits loss and, when `train`, the gradients of `weight` and of each chunk's x. weight [width, vocabulary], x [width, rows]. */
+export function crossEntropy(tape: Tape, weight: Value, chunk: LossChunk, train: boolean): LossOutcome {
+  const { c } = tape;
+  const ctx = tape.context;
+  const { x, labels } = chunk;
+  const [width = 0, vocabulary = 0] = weight.shape;
+  const { rows } = labels;
+  requireShape(
+    'crossEntropy',
+    x,
+    x.shape[0] === width && x.shape[1] === rows,
+    `[${width}, ${rows}] for ${describe(weight)}`,
+  );
+  const logits = forward(tape, weight.tensor, x.tensor, width, vocabulary, rows, 1);
+  const probabilities = c.ggml_soft_max(ctx, logits);
+  const flat = tape.reshape(probabilities, [1, vocabulary * rows]);
+  const chosen = tape.reshape(c.ggml_get_rows(ctx, flat, labels.targets), [rows]);
+  // A probability that underflows to 0 would make the loss infinite while its gradient is still right.
+  const logLikelihood = c.ggml_log(ctx, c.ggml_clamp(ctx, chosen, 1e-30, 1));
+  const loss = c.ggml_scale(ctx, c.ggml_sum(ctx, c.ggml_mul(ctx, logLikelihood, labels.weights)), -1);
+  if (!train) return { loss, predicted: c.ggml_argmax(ctx, logits) };
+
+  tape.roots.push(loss);
+  const perRow = tape.reshape(labels.weights, [1, rows]);
+  const oneHot = c.ggml_get_rows_back(
+    ctx,
+    perRow,
+    labels.targets,
+    c.ggml_new_tensor_2d(ctx, F32, 1, vocabulary * rows),
+  );
+  const weighted = c.ggml_mul(ctx, probabilities, perRow);
+  const dLogits = c.ggml_sub(ctx, weighted, tape.reshape(oneHot, [vocabulary, rows]));
+  gradientOfWeight(tape, weight, x.tensor, dLogits, width, vocabulary, rows, 1);
+  gradientOfInput(tape, weight.tensor, dLogits, x, width, vocabulary, rows, 1);
+  return { loss };
+}

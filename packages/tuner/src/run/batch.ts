@@ -1,0 +1,65 @@
+/** The micro-batch a graph computes: bins of packed rows laid out as fixed-size arrays. */
+import type { MicroBatch } from '@atelier/data';
+
+export type BatchLayout = {
+  /** Positions in a bin. */
+  readonly length: number;
+  readonly bins: number;
+  /** Supervised positions that the graph has room for. */
+  readonly wanted: number;
+};
+
+export type BatchArrays = {
+  readonly tokens: Int32Array;
+  readonly positions: Int32Array;
+  /** [bins, query, key]: 0 where a query may see a key, -infinity elsewhere. */
+  readonly mask: Float32Array;
+  /** Rows of the batch whose next token is supervised, padded with row 0 at weight 0. */
+  readonly wanted: Int32Array;
+  readonly targets: Int32Array;
+  readonly weights: Float32Array;
+  /** Tokens that are not padding. */
+  readonly tokenCount: number;
+  readonly weightSum: number;
+};
+
+/** Lays bins out. Throws a RangeError when they do not fit the layout: a bug in the packing, never the user's doing. */
+export function layOut(
+  bins: readonly MicroBatch[],
+  { length, bins: room, wanted: wantedRoom }: BatchLayout,
+): BatchArrays {
+  if (bins.length > room) throw new RangeError(`${bins.length} bins in a layout of ${room}`);
+  const rows = length * room;
+  const tokens = new Int32Array(rows);
+  const positions = new Int32Array(rows);
+  const mask = new Float32Array(length * rows).fill(-Infinity);
+  const wanted = new Int32Array(wantedRoom);
+  const targets = new Int32Array(wantedRoom);
+  const weights = new Float32Array(wantedRoom);
+  let count = 0;
+  let tokenCount = 0;
+  let weightSum = 0;
+  for (const [index, bin] of bins.entries()) {
+    if (bin.tokens.length > length)
+      throw new RangeError(`a bin of ${bin.tokens.length} tokens in a layout of ${length}`);
+    tokens.set(bin.tokens, index * length);
+    positions.set(bin.positions, index * length);
+    tokenCount += bin.tokens.length;
+    for (let i = 0; i < bin.tokens.length; i++) {
+      // A row's positions count from 0, so its first token in the bin is i - position.
+      const query = (index * length + i) * length;
+      mask.fill(0, query + i - bin.positions[i]!, query + i + 1);
+      if (bin.targets[i]! < 0) continue;
+      if (count === wantedRoom) throw new RangeError(`more than ${wantedRoom} supervised positions`);
+      wanted[count] = index * length + i;
+      targets[count] = bin.targets[i]!;
+      weights[count] = bin.weights[i]!;
+      weightSum += bin.weights[i]!;
+      count++;
+    }
+  }
+  // A padding query sees itself: a softmax over nothing is not a number.
+  for (let row = 0; row < rows; row++)
+    if (mask[row * length + (row % length)] !== 0) mask[row * length + (row % length)] = 0;
+  return { tokens, positions, mask, wanted, targets, weights, tokenCount, weightSum };
+}

@@ -1,0 +1,54 @@
+/** The file that a checkpoint gives to whoever serves it. */
+import { encodeTensor, readTensor, writeGguf, type GgufFile } from '@atelier/llama/gguf';
+import type { Device } from '../graph/device.ts';
+import { download } from '../graph/memory.ts';
+import type { Weights } from '../models/weights.ts';
+
+/** A LoRA adapter as llama.cpp loads it (keys as in its llama-adapter.cpp). */
+export async function writeAdapter(device: Device, weights: Weights, alpha: number, path: string): Promise<void> {
+  await writeGguf(path, {
+    metadata: [
+      ['general.architecture', { type: 'STRING', value: weights.config.architecture }],
+      ['general.type', { type: 'STRING', value: 'adapter' }],
+      ['adapter.type', { type: 'STRING', value: 'lora' }],
+      ['adapter.lora.alpha', { type: 'FLOAT32', value: alpha }],
+    ],
+    tensors: weights.parameters.map(({ name, value }) => ({
+      name,
+      shape: [...value.shape],
+      type: 'F32' as const,
+      data: () => new Uint8Array(download(device, value.tensor).buffer),
+    })),
+  });
+}
+
+/** The whole model with the base file's metadata; trained tensors keep their type when it is a float type, else become F16. */
+export async function writeModel(
+  device: Device,
+  weights: Weights,
+  basePath: string,
+  base: GgufFile,
+  path: string,
+): Promise<void> {
+  const trained = new Map(weights.parameters.map(({ name, value }) => [name, value]));
+  await writeGguf(path, {
+    metadata: [...base.metadata.entries()],
+    tensors: base.tensors.map((tensor) => {
+      const value = trained.get(tensor.name);
+      if (!value)
+        return {
+          name: tensor.name,
+          shape: [...tensor.shape],
+          type: tensor.type,
+          data: () => readTensor(basePath, tensor),
+        };
+      const type = tensor.type === 'F32' || tensor.type === 'BF16' ? tensor.type : 'F16';
+      return {
+        name: tensor.name,
+        shape: [...tensor.shape],
+        type,
+        data: () => encodeTensor(type, download(device, value.tensor)),
+      };
+    }),
+  });
+}

@@ -1,0 +1,300 @@
+/**
+ * The training loop, read top to bottom: plan, then micro-batches, optimizer steps, validations and checkpoints until the
+ * steps are done. Everything a step depends on is a function of the spec and the step's place in the data, so a run that
+ * was killed and resumed ends with the same bytes.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { AtelierError } from '@atelier/errors';
+import { readGguf } from '@atelier/llama/gguf';
+import { runSpecSchema, type RunSpec } from '../contract/index.ts';
+import { Device } from '../graph/device.ts';
+import { Weights } from '../models/weights.ts';
+import { Optimizer } from '../optimizers/optimizer.ts';
+import { learningRate } from '../schedule.ts';
+import { layOut, type BatchLayout } from './batch.ts';
+import { BatchProgram } from './batch-program.ts';
+import {
+  listCheckpoints,
+  loadState,
+  newestState,
+  pruneCheckpoints,
+  saveCheckpoint,
+  type Manifest,
+  type StateTensor,
+} from './checkpoint.ts';
+import { chooseBinLength, packEpoch, readRows, wantedRoom, type Epoch, type Rows } from './dataset.ts';
+import type { EventLog } from './event-log.ts';
+import { writeAdapter, writeModel } from './export.ts';
+import { Speedometer } from './speedometer.ts';
+
+/** How a run ended. `interrupted` means: saved, to be resumed. */
+export type Outcome = 'succeeded' | 'cancelled' | 'interrupted';
+
+/** What may stop a run between two micro-batches. */
+export type StopRequest = { readonly requested: () => 'cancelled' | 'interrupted' | undefined };
+
+/** Seconds between resume points when no checkpoint comes sooner. */
+const autosaveSeconds = 120;
+
+export async function train(directory: string, log: EventLog, stop: StopRequest): Promise<Outcome> {
+  const specText = await readFile(path.join(directory, 'spec.json'), 'utf8');
+  const spec = parseSpec(specText);
+  const specHash = createHash('sha256').update(specText).digest('hex');
+  const h = spec.hyperParameters;
+  const baseModel = path.resolve(directory, spec.baseModel);
+  if (!existsSync(baseModel))
+    throw new AtelierError('invalid_model_file', { file: spec.baseModel, reason: 'there is no such file' });
+  const base = await readGguf(baseModel);
+
+  using device = Device.open({ gpu: spec.gpu, threads: spec.threads });
+  const lora =
+    spec.method === 'lora'
+      ? { rank: h.loraRank, alpha: h.loraAlpha, targets: h.loraTargets, seed: spec.seed }
+      : undefined;
+  using weights = await Weights.load(device, baseModel, base, lora);
+  using optimizer = new Optimizer(device, weights.parameters, h);
+  const { config } = weights;
+  const limit = Math.min(h.maxSequenceTokens, config.context);
+  const files = (names: readonly string[]): string[] => names.map((name) => path.resolve(directory, name));
+  // A template may print the date: a run resumed tomorrow must print today's.
+  const now = Math.floor((await stat(path.join(directory, 'spec.json'))).mtimeMs);
+  const data = await readRows(spec, baseModel, files(spec.train), limit, h.promptLossWeight, now);
+  const held = await readRows(spec, baseModel, files(spec.validation), limit, 0, now);
+
+  const linearCost = weights.size;
+  const attentionCost = 2 * config.layers * config.heads * config.headSize;
+  const length = chooseBinLength(data.rows, h.batchTokens, linearCost, attentionCost);
+  const bins = Math.max(1, Math.floor(h.batchTokens / length));
+  const stepsOf = (batches: Epoch): number => Math.ceil(batches.length / h.gradientAccumulation);
+  const batchesOf = (epoch: number): Epoch => packEpoch(data.rows, length, bins, spec.seed, epoch);
+  let epochNumber = 0;
+  let batches = batchesOf(0);
+  const totalSteps = h.steps ?? totalOf(h.epochs, (epoch) => stepsOf(epoch === 0 ? batches : batchesOf(epoch)));
+
+  const state: StateTensor[] = [
+    ...weights.parameters.map(({ name, value }) => ({ name, shape: value.shape, tensor: value.tensor })),
+    ...[...optimizer.state].map(([name, tensor]) => ({
+      name: `optimizer.${name}`,
+      shape: [Number(device.c.ggml_nelements(tensor))],
+      tensor,
+    })),
+  ];
+  const checkpoints = path.join(directory, 'checkpoints');
+  let manifests = await listCheckpoints(checkpoints, specHash);
+  const start = await newestState(checkpoints, manifests);
+  let step = start?.step ?? 0;
+  let batchIndex = start?.cursor.batch ?? 0;
+  if (start) {
+    await loadState(device, checkpoints, start, state);
+    if (start.cursor.epoch !== 0) batches = batchesOf((epochNumber = start.cursor.epoch));
+    manifests = manifests.filter((manifest) => manifest.step <= start.step);
+  }
+
+  using graphs = new GraphCache(device, weights, {
+    recompute: h.activationCheckpointing,
+    dropout: lora ? h.loraDropout : 0,
+  });
+  const layoutOf = (epoch: Epoch): BatchLayout => ({
+    length,
+    bins,
+    wanted: wantedRoom(epoch.mostWanted, length * bins),
+  });
+  let program = graphs.get(layoutOf(batches), true);
+  announceMissing(log, manifests);
+  log.write({
+    type: 'plan',
+    totalSteps,
+    epochs: h.steps === undefined ? h.epochs : totalSteps / stepsOf(batches),
+    rows: data.rows.length,
+    tokensPerEpoch: data.tokens,
+    supervisedTokensPerEpoch: data.supervised,
+    truncatedRows: data.truncated,
+    trainableParameters: weights.parameters.reduce((sum, { value }) => sum + value.shape.reduce((a, b) => a * b, 1), 0),
+    parameters: weights.size,
+    bytes: weights.bytes + optimizer.bytes + program.bytes,
+    backend: device.name,
+    blas: device.blas?.name ?? null,
+    resumedFrom: step,
+  });
+  log.write({ type: 'state', state: 'running' });
+
+  const save = async (reason: Manifest['reason']): Promise<void> => {
+    const file = spec.method === 'lora' ? 'adapter.gguf' : 'model.gguf';
+    const write = (to: string): Promise<void> =>
+      spec.method === 'lora'
+        ? writeAdapter(device, weights, h.loraAlpha, to)
+        : writeModel(device, weights, baseModel, base, to);
+    const manifest = await saveCheckpoint(
+      device,
+      checkpoints,
+      state,
+      {
+        step,
+        cursor: { epoch: epochNumber, batch: batchIndex },
+        reason,
+        epoch: epochNumber + batchIndex / batches.length,
+        spec: specHash,
+      },
+      reason === 'scheduled' ? { file, write } : undefined,
+    );
+    manifests = [...manifests.filter((other) => other.step !== step), manifest];
+    announce(log, manifest);
+    await pruneCheckpoints(checkpoints, manifests, h.keepStates);
+    manifests = manifests.filter(
+      (other, index) => other.reason === 'scheduled' || index >= manifests.length - h.keepStates,
+    );
+    lastSave = Date.now();
+  };
+  const validate = async (): Promise<void> => {
+    if (held.rows.length > 0)
+      log.write({ type: 'validation', step, ...(await validation(held, length, bins, graphs, layoutOf)) });
+  };
+  let lastSave = Date.now();
+  const speed = new Speedometer();
+
+  while (step < totalSteps) {
+    if (batchIndex >= batches.length) {
+      batches = batchesOf(++epochNumber);
+      batchIndex = 0;
+      program = graphs.get(layoutOf(batches), true);
+    }
+    weights.clearGradients();
+    let loss = 0;
+    let weightSum = 0;
+    let tokens = 0;
+    const until = Math.min(batches.length, batchIndex + h.gradientAccumulation);
+    const first = batchIndex;
+    for (let index = first; index < until; index++) {
+      await setImmediate();
+      const request = stop.requested();
+      if (request === 'cancelled') return 'cancelled';
+      if (request === 'interrupted') {
+        // A scheduled checkpoint of this step is a result, and resumes as well.
+        if (manifests.at(-1)?.step !== step) await save('interrupted');
+        return 'interrupted';
+      }
+      const batch = layOut(batches.at(index), program.layout);
+      loss += program.run(batch, spec.seed, 2, epochNumber, index).loss;
+      weightSum += batch.weightSum;
+      tokens += batch.tokenCount;
+    }
+    step++;
+    batchIndex = until;
+    const rate = learningRate(h, step, totalSteps);
+    const gradientNorm = optimizer.step(rate, step, weightSum);
+    const mean = loss / weightSum;
+    if (!Number.isFinite(mean) || !Number.isFinite(gradientNorm)) {
+      throw new AtelierError('training_failed', {
+        reason: `the loss is ${mean} and the gradient norm ${gradientNorm} at step ${step}; try a lower learning rate than ${h.learningRate}`,
+      });
+    }
+    speed.add(tokens);
+    log.write({
+      type: 'step',
+      step,
+      epoch: epochNumber + batchIndex / batches.length,
+      loss: mean,
+      learningRate: rate,
+      gradientNorm,
+      tokens,
+      tokensPerSecond: speed.tokensPerSecond,
+      secondsLeft: speed.secondsPerStep * (totalSteps - step),
+    });
+    const due = (every: number | undefined): boolean =>
+      step === totalSteps || (every === undefined ? batchIndex >= batches.length : step % every === 0);
+    if (due(h.validationSteps ?? h.checkpointSteps)) await validate();
+    if (due(h.checkpointSteps)) await save('scheduled');
+    else if (Date.now() - lastSave > autosaveSeconds * 1000) await save('autosave');
+  }
+  return 'succeeded';
+}
+
+function parseSpec(text: string): RunSpec {
+  const parsed = runSpecSchema.safeParse(JSON.parse(text));
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new AtelierError('invalid_request', { reason: `spec.json: ${issue.path.join('.')}: ${issue.message}` });
+}
+
+function totalOf(epochs: number, steps: (epoch: number) => number): number {
+  let total = 0;
+  for (let epoch = 0; epoch < epochs; epoch++) total += steps(epoch);
+  return total;
+}
+
+function announce(log: EventLog, manifest: Manifest): void {
+  if (manifest.reason !== 'scheduled' || !manifest.weights) return;
+  log.write({
+    type: 'checkpoint',
+    step: manifest.step,
+    epoch: manifest.epoch,
+    path: `checkpoints/${manifest.step}`,
+    file: manifest.weights.file,
+    sha256: manifest.weights.sha256,
+    bytes: manifest.weights.bytes,
+  });
+}
+
+/** A kill between a checkpoint's rename and its event leaves one unannounced. */
+function announceMissing(log: EventLog, manifests: readonly Manifest[]): void {
+  const announced = new Set(log.past.filter((event) => event.type === 'checkpoint').map((event) => event.step));
+  for (const manifest of manifests) if (!announced.has(manifest.step)) announce(log, manifest);
+}
+
+async function validation(
+  held: Rows,
+  length: number,
+  bins: number,
+  graphs: GraphCache,
+  layoutOf: (epoch: Epoch) => BatchLayout,
+): Promise<{ loss: number; tokenAccuracy: number; tokens: number }> {
+  const batches = packEpoch(held.rows, length, bins, 0, 0);
+  const program = graphs.get(layoutOf(batches), false);
+  let [loss, weight, right, tokens] = [0, 0, 0, 0];
+  for (let index = 0; index < batches.length; index++) {
+    await setImmediate();
+    const arrays = layOut(batches.at(index), program.layout);
+    const result = program.run(arrays);
+    loss += result.loss;
+    weight += arrays.weightSum;
+    for (let i = 0; i < arrays.weights.length; i++) {
+      if (arrays.weights[i] === 0) continue;
+      tokens++;
+      if (result.predicted[i] === arrays.targets[i]) right++;
+    }
+  }
+  return { loss: loss / weight, tokenAccuracy: right / tokens, tokens };
+}
+
+/** The training graph and the validation graph; a new layout replaces the old one. */
+class GraphCache implements Disposable {
+  readonly #device: Device;
+  readonly #weights: Weights;
+  readonly #options: { recompute: boolean; dropout: number };
+  readonly #programs = new Map<boolean, BatchProgram>();
+
+  constructor(device: Device, weights: Weights, options: { recompute: boolean; dropout: number }) {
+    this.#device = device;
+    this.#weights = weights;
+    this.#options = options;
+  }
+
+  get(layout: BatchLayout, trainable: boolean): BatchProgram {
+    const current = this.#programs.get(trainable);
+    if (current && (Object.keys(layout) as (keyof BatchLayout)[]).every((key) => current.layout[key] === layout[key]))
+      return current;
+    current?.[Symbol.dispose]();
+    this.#programs.delete(trainable);
+    const program = new BatchProgram(this.#device, this.#weights, layout, { train: trainable, ...this.#options });
+    this.#programs.set(trainable, program);
+    return program;
+  }
+
+  [Symbol.dispose](): void {
+    for (const program of this.#programs.values()) program[Symbol.dispose]();
+  }
+}

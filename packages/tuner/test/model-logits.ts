@@ -1,0 +1,86 @@
+/** Logits of every position by the tuner's own forward pass, for comparison with libllama's. */
+import { LlamaContext, LlamaModel, Batch, Adapter, loadNative } from '@atelier/llama';
+import type { Device } from '../src/graph/device.ts';
+import { download, Memory, upload } from '../src/graph/memory.ts';
+import { contextBytes, Program } from '../src/graph/program.ts';
+import { I32, Tape } from '../src/graph/tape.ts';
+import { llamaHidden, outputHead } from '../src/models/llama.ts';
+import type { Weights } from '../src/models/weights.ts';
+import { linear } from '../src/operations/linear.ts';
+import { layOut } from '../src/run/batch.ts';
+
+/** Rows packed into one bin -> logits of each row's positions, [row][position * vocabulary + token]. */
+export function tunerLogits(device: Device, weights: Weights, rows: readonly (readonly number[])[]): Float32Array[] {
+  const { c } = device;
+  const flat = rows.flat();
+  const length = Math.ceil(flat.length / 32) * 32;
+  const batch = layOut(
+    [
+      {
+        tokens: Int32Array.from(flat),
+        positions: Int32Array.from(rows.flatMap((row) => row.map((_, i) => i))),
+        rowStarts: Int32Array.from(rows, (_, i) => rows.slice(0, i).flat().length),
+        targets: Int32Array.from(flat, () => 0),
+        weights: new Float32Array(flat.length).fill(1),
+      },
+    ],
+    { length, bins: 1, wanted: length },
+  );
+  using memory = new Memory(device, 16);
+  const context = c.ggml_init({ mem_size: contextBytes(c, 4096), mem_buffer: null, no_alloc: true });
+  const inputs = {
+    tokens: memory.reserve([length], I32),
+    positions: memory.reserve([length], I32),
+    mask: memory.reserve([length, length, 1, 1]),
+    wanted: memory.reserve([length], I32),
+  };
+  const tape = new Tape(c, context, device.blas !== undefined);
+  const hidden = llamaHidden(tape, weights, { length, bins: 1, ...inputs, wantedCount: length }, { recompute: false });
+  const logits = linear(tape, outputHead(weights), hidden);
+  memory.allocate();
+  for (const key of ['tokens', 'positions', 'mask', 'wanted'] as const) upload(device, inputs[key], batch[key]);
+  using program = new Program(device, tape, [logits.tensor]);
+  program.run();
+  const all = download(device, logits.tensor);
+  c.ggml_free(context);
+  const vocabulary = weights.config.vocabulary;
+  let at = 0;
+  return rows.map((row) => all.slice(at * vocabulary, (at += row.length) * vocabulary));
+}
+
+/** The same by libllama, with an adapter when one is given. */
+export function libllamaLogits(
+  path: string,
+  rows: readonly (readonly number[])[],
+  adapterPath?: string,
+): Float32Array[] {
+  loadNative({ gpu: 'off' });
+  using model = LlamaModel.load(path, { gpuLayers: 0 });
+  using adapter = adapterPath === undefined ? undefined : Adapter.load(model, adapterPath);
+  using context = new LlamaContext(model, {
+    nCtx: 256,
+    nThreads: 1,
+    flashAttention: false,
+    typeK: 'F32',
+    typeV: 'F32',
+  });
+  if (adapter) context.setAdapters([{ adapter }]);
+  return rows.map((row) => {
+    context.memory.clear();
+    const batch = new Batch(loadNative(), row.length);
+    for (const [position, token] of row.entries()) batch.add(token, position, 0, true);
+    context.decode(batch);
+    const parts = row.map((_, i) => context.logits(i).slice());
+    const all = new Float32Array(parts.length * parts[0]!.length);
+    for (const [i, part] of parts.entries()) all.set(part, i * part.length);
+    return all;
+  });
+}
+
+export function largestDifference(a: readonly Float32Array[], b: readonly Float32Array[]): number {
+  let largest = 0;
+  for (const [row, values] of a.entries()) {
+    for (let i = 0; i < values.length; i++) largest = Math.max(largest, Math.abs(values[i]! - b[row]![i]!));
+  }
+  return largest;
+}

@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Device } from '../src/graph/device.ts';
+import { upload } from '../src/graph/memory.ts';
+import { I32 } from '../src/graph/tape.ts';
+import type { Value } from '../src/graph/value.ts';
+import { attention } from '../src/operations/attention.ts';
+import { crossEntropy } from '../src/operations/cross-entropy.ts';
+import { add, addBias, swiglu } from '../src/operations/elementwise.ts';
+import { linear } from '../src/operations/linear.ts';
+import { rmsNorm } from '../src/operations/rms-norm.ts';
+import { rope } from '../src/operations/rope.ts';
+import { gatherRows } from '../src/operations/rows.ts';
+import { gradientError } from './gradients.ts';
+
+/** F32 central differences at this step are good to a few parts in a thousand. */
+const tolerance = 8e-3;
+
+describe.each([
+  { products: 'ggml', blas: false },
+  { products: 'BLAS', blas: true },
+])('gradients with products on $products', ({ blas }) => {
+  let device: Device;
+  beforeAll(() => {
+    device = Device.open({ gpu: 'off', threads: 1, blas });
+  });
+  afterAll(() => device[Symbol.dispose]());
+
+  const check = (
+    shapes: Record<string, readonly number[]>,
+    build: Parameters<typeof gradientError>[2],
+    fill?: () => void,
+  ): void => {
+    expect(gradientError(device, shapes, build, fill ? { fill } : {})).toBeLessThan(tolerance);
+  };
+
+  it('linear', () => check({ w: [8, 6], x: [8, 5] }, (tape, { w, x }) => linear(tape, w!, x!)));
+
+  it('linear with a low-rank addition', () =>
+    check({ w: [8, 6], x: [8, 5], a: [8, 3], b: [3, 6] }, (tape, { w, x, a, b }) =>
+      linear(tape, w!, x!, { a: a!, b: b!, scale: 0.7 }),
+    ));
+
+  it('linear with dropout', () => {
+    let mask: Value | undefined;
+    check(
+      { w: [8, 6], x: [8, 5], a: [8, 3], b: [3, 6] },
+      (tape, { w, x, a, b }, memory) => {
+        mask = { name: 'mask', shape: [8, 5], tensor: memory.reserve([8, 5]), needsGradient: false };
+        return linear(tape, w!, x!, { a: a!, b: b!, scale: 0.7, dropoutMask: mask });
+      },
+      () =>
+        upload(
+          device,
+          mask!.tensor,
+          Float32Array.from({ length: 40 }, (_, i) => (i % 3 === 0 ? 0 : 1.5)),
+        ),
+    );
+  });
+
+  it('sums of products into one value', () =>
+    check({ w: [8, 8], x: [8, 5] }, (tape, { w, x }) => {
+      const inner = linear(tape, w!, x!);
+      return add(tape, inner, add(tape, linear(tape, w!, inner), linear(tape, w!, inner)));
+    }));
+
+  it('add and bias', () =>
+    check({ x: [8, 5], y: [8, 5], b: [8] }, (tape, { x, y, b }) => addBias(tape, add(tape, x!, y!), b!)));
+
+  it('swiglu', () => check({ gate: [8, 5], up: [8, 5] }, (tape, { gate, up }) => swiglu(tape, gate!, up!)));
+
+  it('rmsNorm', () => check({ x: [8, 5], w: [8] }, (tape, { x, w }) => rmsNorm(tape, x!, w!, 1e-5)));
+
+  it.each([0, 2])('rope, mode %i', (mode) => {
+    let positions: ReturnType<typeof device.c.ggml_new_tensor_1d>;
+    check(
+      { x: [16, 5] },
+      (tape, { x }, memory) => {
+        positions = memory.reserve([5], I32);
+        return rope(tape, x!, 8, {
+          positions,
+          factors: null,
+          dimensions: 8,
+          mode,
+          originalContext: 64,
+          base: 100,
+          frequencyScale: 1,
+          extensionFactor: 0,
+          attentionFactor: 1,
+          betaFast: 32,
+          betaSlow: 1,
+        });
+      },
+      () => upload(device, positions, new Int32Array([0, 1, 2, 3, 9])),
+    );
+  });
+
+  it('gatherRows', () => {
+    let indices: ReturnType<typeof device.c.ggml_new_tensor_1d>;
+    check(
+      { x: [8, 5] },
+      (tape, { x }, memory) => gatherRows(tape, x!, (indices = memory.reserve([4], I32)), 4, 'picked'),
+      () => upload(device, indices, new Int32Array([4, 0, 4, 2])),
+    );
+  });
+
+  it.each([
+    { heads: 2, kvHeads: 2 },
+    { heads: 4, kvHeads: 2 },
+  ])('attention, $heads heads on $kvHeads', ({ heads, kvHeads }) => {
+    let mask: ReturnType<typeof device.c.ggml_new_tensor_1d>;
+    const [headSize, length, bins] = [4, 6, 2];
+    check(
+      {
+        q: [headSize * heads, length * bins],
+        k: [headSize * kvHeads, length * bins],
+        v: [headSize * kvHeads, length * bins],
+      },
+      (tape, { q, k, v }, memory) => {
+        mask = memory.reserve([length, length, 1, bins]);
+        return attention(tape, q!, k!, v!, mask, { headSize, heads, kvHeads, length, bins });
+      },
+      // Two rows share the second bin: its positions 3.. do not see 0..2.
+      () =>
+        upload(
+          device,
+          mask,
+          Float32Array.from({ length: length * length * bins }, (_, i) => {
+            const [key, query, bin] = [i % length, Math.floor(i / length) % length, Math.floor(i / length ** 2)];
+            return key <= query && !(bin === 1 && query >= 3 && key < 3) ? 0 : -Infinity;
+          }),
+        ),
+    );
+  });
+
+  it('crossEntropy', () => {
+    const [vocabulary, rows] = [11, 4];
+    let targets: ReturnType<typeof device.c.ggml_new_tensor_1d>;
+    let weights: typeof targets;
+    check(
+      { w: [8, vocabulary], x: [8, rows] },
+      (tape, { w, x }, memory) => {
+        targets = memory.reserve([rows], I32);
+        weights = memory.reserve([rows]);
+        const { loss } = crossEntropy(tape, w!, { x: x!, labels: { rows, targets, weights } }, true);
+        // The operation emits its own gradients, of the loss itself: report the loss against a probe of 1.
+        return { name: 'loss', tensor: loss, shape: [1], needsGradient: false };
+      },
+      () => {
+        upload(
+          device,
+          targets,
+          Int32Array.from([3, 0, 10, 7], (target, row) => row * vocabulary + target),
+        );
+        upload(device, weights, new Float32Array([1, 0.5, 2, 0]));
+      },
+    );
+  });
+});

@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import { expect, it } from 'vitest';
+import { z } from 'zod';
+import { hyperParametersSchema } from '../src/contract/index.ts';
+
+type Property = {
+  default?: unknown;
+  type?: string;
+  enum?: string[];
+  minimum?: number;
+  maximum?: number;
+  exclusiveMinimum?: number;
+  exclusiveMaximum?: number;
+  items?: Property;
+};
+
+/** A range as the page writes it. */
+function range(property: Property): string {
+  if (property.enum) return property.enum.join(', ');
+  if (property.items) return `some of ${range(property.items)}`;
+  if (property.type === 'boolean') return 'true, false';
+  const low = property.exclusiveMinimum === undefined ? `${property.minimum}` : `above ${property.exclusiveMinimum}`;
+  const high = property.exclusiveMaximum === undefined ? property.maximum : `below ${property.exclusiveMaximum}`;
+  return high === undefined ? `${low} and more` : `${low} to ${high}`;
+}
+
+it('docs/reference/hyper-parameters.md has every hyper-parameter with its default and range', async () => {
+  const page = await readFile(new URL('../../../docs/reference/hyper-parameters.md', import.meta.url), 'utf8');
+  const rows = page
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) => line.split(' | ').slice(0, 3).join(' | '));
+  const properties = z.toJSONSchema(hyperParametersSchema, { io: 'input' }).properties as Record<string, Property>;
+  const shown = (value: unknown): string => (value === undefined ? '' : Array.isArray(value) ? 'all' : String(value));
+  expect(rows).toEqual(
+    Object.entries(properties).map(
+      ([name, property]) => `| \`${name}\` | ${shown(property.default)} | ${range(property)}`,
+    ),
+  );
+});
