@@ -1,0 +1,194 @@
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { AtelierError } from '@atelier/errors';
+import { z } from 'zod';
+import { Admission } from './admission.ts';
+import { generateRequestSchema, modelRefSchema } from './engine.ts';
+import type {
+  Engine,
+  EngineStatus,
+  GenerateEvent,
+  GenerateRequest,
+  ModelInfo,
+  ModelRef,
+  RunnerStatus,
+} from './engine.ts';
+import { maxSequences } from './limits.ts';
+import type { EngineLogger } from './logger.ts';
+import { planMemory } from './memory-plan.ts';
+import type { ModelFile } from './model-check.ts';
+import { ModelSlot } from './model-slot.ts';
+import type { LoadCommand } from './protocol.ts';
+import { Quarantine } from './quarantine.ts';
+import { prepare, streamFrom } from './requests.ts';
+import { RunnerPlaces } from './runner-places.ts';
+import type { RunnerExit, RunnerProcess } from './runner-process.ts';
+
+export type EngineOptions = {
+  logger: EngineLogger;
+  /**
+   * Environment variables of the runners, such as those by which libraries and devices are found; none by default. Runners
+   * read files of strangers: no keys or passwords belong here.
+   */
+  environment?: Readonly<Record<string, string>>;
+  gpu?: LoadCommand['gpu'];
+  /** Native threads of each runner, at most; absent: one per core. */
+  threads?: number;
+  /** Generations that run at once. */
+  maxRunning?: number;
+  /** Generations that wait for one of these to end; the next is refused. */
+  maxQueue?: number;
+  /** Base models loaded at once; the one idle for longest makes room for another. */
+  maxRunners?: number;
+  /** Adapters of one base model in memory at once. */
+  maxAdapters?: number;
+  /**
+   * Memory for the keys and values of one context, in bytes; a base model has one context without adapter and one for
+   * each adapter. Absent: half the size of the model's file, and at least 128 MiB.
+   */
+  cacheBytes?: number;
+  /** A model that nobody has used for so long is unloaded. */
+  idleUnloadMs?: number;
+};
+
+/** Runs models on this machine, each base model in a process of its own. */
+export function createEngine(options: EngineOptions): Engine {
+  return new LocalEngine({
+    environment: {},
+    gpu: 'auto',
+    threads: availableParallelism(),
+    maxRunning: 16,
+    maxQueue: 256,
+    maxRunners: 4,
+    maxAdapters: 8,
+    idleUnloadMs: 600_000,
+    ...options,
+  });
+}
+
+type Settings = Required<Omit<EngineOptions, 'cacheBytes'>> & Pick<EngineOptions, 'cacheBytes'>;
+
+class LocalEngine implements Engine {
+  readonly #settings: Settings;
+  readonly #admission: Admission;
+  readonly #quarantine = new Quarantine();
+  readonly #slots = new Map<string, ModelSlot>();
+  readonly #places: RunnerPlaces;
+  readonly #stopping = new AbortController();
+  /** Of runners that have ended. */
+  readonly #past = { promptTokens: 0, completionTokens: 0, crashes: 0 };
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#admission = new Admission(settings);
+    this.#places = new RunnerPlaces(settings.maxRunners, this.#slots);
+  }
+
+  async load(ref: ModelRef, signal?: AbortSignal): Promise<ModelInfo> {
+    const { path: file, adapter } = parse(modelRefSchema, ref);
+    const stop = this.#stopOn(signal);
+    using lease = await this.#slot(file).lease(adapter?.path, stop);
+    await prepare(lease.process, adapter, stop);
+    return {
+      architecture: lease.file.architecture,
+      ...lease.model,
+      contextTokens: planMemory(lease.file, this.#settings).contextTokens,
+      chat: lease.file.chat,
+    };
+  }
+
+  async *generate(request: GenerateRequest, signal?: AbortSignal): AsyncGenerator<GenerateEvent, void, void> {
+    const { model, owner, ...rest } = parse(generateRequestSchema, request);
+    const stop = this.#stopOn(signal);
+    const leave = await this.#admission.enter(owner, stop);
+    try {
+      using lease = await this.#slot(model.path).lease(model.adapter?.path, stop);
+      yield* streamFrom(lease.process, { ...rest, adapter: model.adapter }, stop);
+    } finally {
+      leave();
+    }
+  }
+
+  status(): EngineStatus {
+    const processes = [...this.#slots.values()].flatMap(({ path: model, process }) =>
+      process ? [{ model, process }] : [],
+    );
+    const total = (key: 'promptTokens' | 'completionTokens') =>
+      processes.reduce((sum, { process }) => sum + process.statistics[key], this.#past[key]);
+    return {
+      running: this.#admission.running,
+      waiting: this.#admission.waiting,
+      promptTokens: total('promptTokens'),
+      completionTokens: total('completionTokens'),
+      crashes: this.#past.crashes,
+      runners: processes.map(({ model, process }): RunnerStatus => {
+        const { pid, state, running, statistics } = process;
+        return { model, state, pid, running, ...statistics };
+      }),
+      quarantined: this.#quarantine.paths,
+    };
+  }
+
+  async unload(ref: ModelRef): Promise<void> {
+    await this.#slots.get(path.resolve(ref.path))?.[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort(new AtelierError('shutting_down'));
+    await Promise.all([...this.#slots.values()].map((slot) => slot[Symbol.asyncDispose]()));
+  }
+
+  #stopOn(signal: AbortSignal | undefined): AbortSignal {
+    return signal ? AbortSignal.any([this.#stopping.signal, signal]) : this.#stopping.signal;
+  }
+
+  #slot(file: string): ModelSlot {
+    const model = path.resolve(file);
+    let slot = this.#slots.get(model);
+    if (!slot) {
+      slot = new ModelSlot(model, {
+        environment: this.#settings.environment,
+        logger: this.#settings.logger,
+        quarantine: this.#quarantine,
+        loadCommand: (name, checked) => this.#loadCommand(name, checked),
+        takePlace: () => this.#places.take(),
+        idleUnloadMs: this.#settings.idleUnloadMs,
+        onIdle: () => this.#places.recheck(),
+        onExit: (process, exit) => this.#count(model, process, exit),
+      });
+      this.#slots.set(model, slot);
+    }
+    return slot;
+  }
+
+  #loadCommand(name: string, file: ModelFile): LoadCommand {
+    const { gpu, threads, maxRunning, maxAdapters } = this.#settings;
+    return {
+      type: 'load',
+      path: name,
+      gpu,
+      threads,
+      maxSequences: Math.min(maxRunning, maxSequences),
+      maxAdapters,
+      ...planMemory(file, this.#settings),
+    };
+  }
+
+  #count(model: string, process: RunnerProcess, exit: RunnerExit): void {
+    const { promptTokens, completionTokens } = process.statistics;
+    this.#past.promptTokens += promptTokens;
+    this.#past.completionTokens += completionTokens;
+    const { pid } = process;
+    if (exit.asked) return this.#settings.logger.info({ model, pid }, 'model unloaded');
+    this.#past.crashes++;
+    this.#settings.logger.warn({ model, pid, ...exit }, 'runner crashed');
+  }
+}
+
+/** Throws `invalid_request` naming the first field that is wrong, never its value. */
+function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  throw new AtelierError('invalid_request', { reason: `${issue.path.join('.')}: ${issue.message}` });
+}

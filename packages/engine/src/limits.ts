@@ -1,0 +1,31 @@
+/**
+ * The bounds of the engine that no option changes. Sizes are in bytes unless the name says otherwise.
+ */
+
+/** One message to a runner: a prompt of hundreds of thousands of tokens. A larger one would hold up everybody's generation. */
+export const maxCommandBytes = 4 << 20;
+
+/** Token ids in one prompt; as many as fit in a message. */
+export const maxPromptTokens = 1 << 19;
+
+/** One message from a runner: the text that one step gives to all sequences. */
+export const maxReportBytes = 1 << 20;
+
+/** Text generated but not yet taken by its consumer; beyond it the generation is cancelled. */
+export const maxBufferedBytes = 1 << 20;
+
+export const maxStopStrings = 16;
+export const maxStopStringLength = 1024;
+
+/** Crashes of a model's process (in a row while loading, or by a fault of native code within the window) before it is left alone. */
+export const crashesToQuarantine = 2;
+export const crashWindowMs = 60_000;
+
+/** How long a runner that was asked to leave may take before it is killed. */
+export const runnerExitMs = 2_000;
+
+/** Lines of a runner's log longer than this are cut. */
+export const maxLogLineLength = 2_000;
+
+/** Sequences in one llama.cpp context (LLAMA_MAX_SEQ). */
+export const maxSequences = 256;

@@ -1,0 +1,25 @@
+import type { ModelFile } from './model-check.ts';
+
+/** llama.cpp rounds contexts up to whole multiples of this. */
+const contextStep = 256;
+
+const leastCacheBytes = 128 << 20;
+
+export type MemoryPlan = {
+  /** Tokens that one context's memory holds, all sequences together. */
+  cacheTokens: number;
+  /** Tokens that one sequence may have. */
+  contextTokens: number;
+};
+
+/**
+ * How many tokens the contexts of a model hold: as many as `cacheBytes` pays for, but no more than all sequences can use.
+ * Sequences share a context's memory, so each may grow to the model's own limit while others are short.
+ */
+export function planMemory(file: ModelFile, options: { cacheBytes?: number; maxRunning: number }): MemoryPlan {
+  const cacheBytes = options.cacheBytes ?? Math.max(leastCacheBytes, file.fileBytes / 2);
+  const affordable = Math.floor(cacheBytes / file.cacheBytesPerToken / contextStep) * contextStep;
+  const useful = Math.ceil((file.contextTokens * options.maxRunning) / contextStep) * contextStep;
+  const cacheTokens = Math.max(contextStep, Math.min(affordable, useful));
+  return { cacheTokens, contextTokens: Math.min(file.contextTokens, cacheTokens) };
+}

@@ -1,0 +1,129 @@
+import { abortable, cancellation } from './abortable.ts';
+import { checkAdapter } from './adapter-check.ts';
+import type { EngineLogger } from './logger.ts';
+import { checkModel, type ModelFile } from './model-check.ts';
+import type { LoadCommand, LoadedModel } from './protocol.ts';
+import type { Quarantine } from './quarantine.ts';
+import { RunnerProcess, type RunnerExit } from './runner-process.ts';
+
+/** A model that stays loaded until it is let go. */
+export type Lease = Disposable & { process: RunnerProcess; file: ModelFile; model: LoadedModel };
+
+export type ModelSlotOptions = {
+  environment: Readonly<Record<string, string>>;
+  logger: EngineLogger;
+  quarantine: Quarantine;
+  loadCommand: (path: string, file: ModelFile) => LoadCommand;
+  /** Resolves when one more runner may be started, with the function that gives its place back. */
+  takePlace: () => Promise<() => void>;
+  idleUnloadMs: number;
+  onIdle: () => void;
+  onExit: (process: RunnerProcess, exit: RunnerExit) => void;
+};
+
+/** One base model: its runner when there is one, who uses it, and what is known of its files. */
+export class ModelSlot implements AsyncDisposable {
+  readonly path: string;
+  readonly #options: ModelSlotOptions;
+  #process: RunnerProcess | undefined;
+  #loading: Promise<Omit<Lease, keyof Disposable>> | undefined;
+  #closing = new AbortController();
+  readonly #adapters = new Map<string, Promise<void>>();
+  #users = 0;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #lastUsed = 0;
+
+  constructor(path: string, options: ModelSlotOptions) {
+    this.path = path;
+    this.#options = options;
+  }
+
+  get process(): RunnerProcess | undefined {
+    return this.#process;
+  }
+
+  /** When it was last let go (performance.now), if nobody uses it now and it holds a process. */
+  get idleSince(): number | undefined {
+    return this.#users === 0 && this.#process ? this.#lastUsed : undefined;
+  }
+
+  /** Loads the model unless it is loaded, and checks the adapter file unless it is known. */
+  async lease(adapter: string | undefined, signal: AbortSignal): Promise<Lease> {
+    const { quarantine } = this.#options;
+    this.#users++;
+    clearTimeout(this.#idleTimer);
+    try {
+      // A request that was let in just before the engine stopped must not start a runner that nobody will end.
+      if (signal.aborted) throw cancellation(signal);
+      quarantine.check(this.path);
+      if (adapter !== undefined) quarantine.check(adapter);
+      const loaded = await abortable((this.#loading ??= this.#load(this.#closing.signal)), signal);
+      if (adapter !== undefined) await abortable(this.#check(adapter, loaded.file), signal);
+      return { ...loaded, [Symbol.dispose]: () => this.#letGo() };
+    } catch (error) {
+      this.#letGo();
+      throw error;
+    }
+  }
+
+  /** Ends the runner; those who use it get `cancelled`. The next `lease` loads again. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const process = this.#process;
+    clearTimeout(this.#idleTimer);
+    this.#closing.abort();
+    this.#closing = new AbortController();
+    this.#loading = undefined;
+    await process?.[Symbol.asyncDispose]();
+  }
+
+  async #load(closing: AbortSignal): Promise<Omit<Lease, keyof Disposable>> {
+    const { environment, logger, quarantine, loadCommand, takePlace, onExit } = this.#options;
+    try {
+      const file = await abortable(checkModel(this.path), closing);
+      const givePlaceBack = await takePlace();
+      if (closing.aborted) givePlaceBack();
+      closing.throwIfAborted();
+      const process = new RunnerProcess(loadCommand(this.path, file), {
+        environment,
+        logger,
+        onExit: (exit) => {
+          givePlaceBack();
+          if (this.#process === process) this.#forget();
+          if (!exit.asked) quarantine.record(exit);
+          onExit(process, exit);
+        },
+      });
+      this.#process = process;
+      const model = await process.ready;
+      quarantine.forgiveLoading(this.path);
+      return { process, file, model };
+    } catch (error) {
+      if (!closing.aborted) this.#loading = undefined;
+      throw closing.aborted ? cancellation(closing) : error;
+    }
+  }
+
+  #forget(): void {
+    this.#process = undefined;
+    this.#loading = undefined;
+    this.#adapters.clear();
+  }
+
+  #check(adapter: string, file: ModelFile): Promise<void> {
+    let check = this.#adapters.get(adapter);
+    if (!check) {
+      check = checkAdapter(adapter, file);
+      this.#adapters.set(adapter, check);
+      check.catch(() => this.#adapters.delete(adapter));
+    }
+    return check;
+  }
+
+  #letGo(): void {
+    this.#users--;
+    if (this.#users > 0) return;
+    this.#lastUsed = performance.now();
+    this.#idleTimer = setTimeout(() => void this[Symbol.asyncDispose](), this.#options.idleUnloadMs).unref();
+    this.#options.onIdle();
+  }
+}
