@@ -1,0 +1,32 @@
+import { identityOf } from '../../../http/identity.ts';
+import type { Operation } from '../operation.ts';
+import { errorResponses } from '../schemas/errors.ts';
+import { projectParams } from '../schemas/project-params.ts';
+import { createTrainingJobSchema, trainingJobSummarySchema } from '../schemas/training-jobs.ts';
+import { newTrainingJob, refuseUnsupported } from '../translate/create-training-job.ts';
+import { trainingJobSummary } from '../translate/training-job.ts';
+
+export const createTrainingJob: Operation = (app, { models, projects, trainingJobs }) => {
+  app.post(
+    '/v1/projects/:project_id/training-jobs',
+    {
+      schema: {
+        operationId: 'createTrainingJob',
+        tags: ['Training Jobs'],
+        summary: 'Create training job',
+        params: projectParams,
+        body: createTrainingJobSchema,
+        response: { 201: trainingJobSummarySchema, ...errorResponses },
+      },
+    },
+    async (request, reply) => {
+      const identity = identityOf(request);
+      const { project_id } = request.params;
+      await projects.get(identity, project_id);
+      refuseUnsupported(request.body);
+      const model = await models.get(identity, request.body.base_model);
+      const job = await trainingJobs.create(identity, project_id, newTrainingJob(request.body, model));
+      return reply.code(201).send(trainingJobSummary(job));
+    },
+  );
+};

@@ -1,0 +1,21 @@
+import { identityOf } from '../../../http/identity.ts';
+import type { Operation } from '../operation.ts';
+import { errorResponses } from '../schemas/errors.ts';
+import { baseModelParams, baseModelSchema } from '../schemas/models.ts';
+import { baseModel } from '../translate/base-model.ts';
+
+export const retrieveBaseModel: Operation = (app, { models }) => {
+  app.get(
+    '/v1/models/:base_model_name',
+    {
+      schema: {
+        operationId: 'retrieveBaseModelByName',
+        tags: ['Base Models'],
+        summary: 'Retrieve base model',
+        params: baseModelParams,
+        response: { 200: baseModelSchema, ...errorResponses },
+      },
+    },
+    async (request) => baseModel(await models.get(identityOf(request), request.params.base_model_name)),
+  );
+};

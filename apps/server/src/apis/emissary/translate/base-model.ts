@@ -1,0 +1,13 @@
+import type { z } from 'zod';
+import type { Model } from '../../../core/models/models.ts';
+import type { baseModelSchema } from '../schemas/models.ts';
+import { parameterTemplate } from './parameters.ts';
+
+export function baseModel(model: Model): z.infer<typeof baseModelSchema> {
+  return {
+    name: model.name,
+    type: model.chat ? 'chat' : 'completion',
+    parameter_template: parameterTemplate({ contextLength: model.context_length }),
+    support_serverless: false,
+  };
+}

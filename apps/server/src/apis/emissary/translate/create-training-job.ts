@@ -1,0 +1,72 @@
+import { AtelierError } from '@atelier/errors';
+import type { z } from 'zod';
+import type { Model } from '../../../core/models/models.ts';
+import type { NewTrainingJob } from '../../../core/training/training-jobs.ts';
+import type { createTrainingJobSchema } from '../schemas/training-jobs.ts';
+import { type ParameterValue, readParameters } from './parameters.ts';
+
+type Body = z.infer<typeof createTrainingJobSchema>;
+
+/** A base model by this name is fetched from the Hub, which is not there yet. */
+const hubModel = 'HF_MODEL';
+
+/**
+ * Refuses what a request may say but this platform cannot do yet.
+ * @throws AtelierError `unsupported_task`, `invalid_request`
+ */
+export function refuseUnsupported(body: Body): void {
+  const refuse = (reason: string): never => {
+    throw new AtelierError('invalid_request', { reason });
+  };
+  const task = body.task_type ?? 'text-generation';
+  if (task !== 'text-generation') throw new AtelierError('unsupported_task', { task, supported: 'text-generation' });
+  if (body.base_model === hubModel || body.hf_model_link !== undefined) {
+    refuse(
+      'Models are not fetched from the Hub yet: use a base model that GET /v1/models lists, without hf_model_link',
+    );
+  }
+  if (body.quantization !== undefined && body.quantization !== 'fp16') {
+    refuse(
+      `quantization: ${body.quantization} is not supported; supported: fp16 (base weights are trained as they are stored)`,
+    );
+  }
+  if (body.test_dataset_id !== undefined && body.train_test_split_ratio !== undefined) {
+    refuse('Give either test_dataset_id or train_test_split_ratio, not both');
+  }
+}
+
+/** @throws AtelierError `unknown_parameter`, `invalid_request` */
+export function newTrainingJob(body: Body, model: Model): NewTrainingJob {
+  const { method, seed, settings, effective } = readParameters(parametersOf(body), {
+    contextLength: model.context_length,
+  });
+  return {
+    api: 'emissary',
+    name: body.name,
+    description: body.description,
+    model,
+    method,
+    trainDatasetId: body.train_dataset_id,
+    testDatasetId: body.test_dataset_id,
+    splitRatio: body.train_test_split_ratio,
+    seed,
+    settings,
+    apiParameters: effective,
+  };
+}
+
+/** `lora_configs` says what `parameters` can say too; the two must not disagree. */
+function parametersOf({ parameters = {}, lora_configs = {} }: Body): Record<string, ParameterValue> {
+  const { rank: lora_rank, lora_alpha, lora_dropout } = lora_configs;
+  const given = Object.entries({ lora_rank, lora_alpha, lora_dropout }).filter(
+    (entry): entry is [string, number] => entry[1] !== undefined,
+  );
+  for (const [name, value] of given) {
+    if (name in parameters && parameters[name] !== value) {
+      throw new AtelierError('invalid_request', {
+        reason: `lora_configs and parameters give different values of ${name}`,
+      });
+    }
+  }
+  return { ...parameters, ...Object.fromEntries(given) };
+}

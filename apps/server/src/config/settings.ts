@@ -1,0 +1,96 @@
+/**
+ * Every setting, in one table: its name in the environment, what it accepts, its default, and the words of
+ * docs/reference/settings.md (a test holds the two together).
+ */
+import { z } from 'zod';
+
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, 'must be a whole number')
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`);
+
+const address = (protocols: string[]) =>
+  z
+    .string()
+    .refine(
+      (value) => protocols.includes(URL.parse(value)?.protocol ?? ''),
+      `must be a URL that starts with ${protocols.join(' or ')}`,
+    );
+
+type Setting = { schema: z.ZodType<unknown, string>; default: string | null; doc: string };
+
+export const settings = {
+  ATELIER_HOST: {
+    schema: z.string().min(1),
+    default: '127.0.0.1',
+    doc: 'Address to listen on. Anything but a loopback address is refused unless `ATELIER_ADMIN_KEY` is set too.',
+  },
+  ATELIER_PORT: { schema: integer(0, 65_535), default: '8400', doc: 'TCP port to listen on; 0 takes any free one.' },
+  ATELIER_DATA: {
+    schema: z.string().min(1),
+    default: 'data',
+    doc: 'Directory of everything that is kept: database, blobs, runs, keys. Relative to the working directory. One server at a time; made when missing.',
+  },
+  ATELIER_ADMIN_KEY: {
+    schema: z.string().regex(/^[\x21-\x7e]{16,200}$/, 'must have 16 to 200 printable characters and no spaces'),
+    default: null,
+    doc: 'API key of the administrator. Without it one is made at the first start, printed once, and kept in `admin-key` (mode 0600) in the data directory.',
+  },
+  ATELIER_PUBLIC_URL: {
+    schema: address(['http:', 'https:']),
+    default: null,
+    doc: 'Where clients reach this server, as download links should name it. Without it: the address it listens on.',
+  },
+  ATELIER_GPU: {
+    schema: z.enum(['auto', 'off', 'vulkan', 'cuda', 'metal']),
+    default: 'auto',
+    doc: 'What models run and train on: `auto`, `off` (CPU only), `vulkan`, `cuda` or `metal`.',
+  },
+  ATELIER_THREADS: {
+    schema: integer(1, 1024),
+    default: null,
+    doc: 'Native threads of one runner or trainer. Without it: one for each core.',
+  },
+  ATELIER_TRAINING_JOBS: {
+    schema: integer(0, 64),
+    default: '1',
+    doc: 'Training jobs that run at the same time on this server; 0: none, they wait for another server.',
+  },
+  ATELIER_TRAINING_SECONDS: {
+    schema: integer(1, 2_000_000),
+    default: '86400',
+    doc: 'How long one training job may take, tests included, before it ends as timed out.',
+  },
+  ATELIER_UPLOAD_LIMIT: {
+    schema: integer(1024, 1_099_511_627_776),
+    default: '536870912',
+    doc: 'Largest upload in bytes; a larger one is answered with 413.',
+  },
+  ATELIER_LINK_SECONDS: {
+    schema: integer(1, 604_800),
+    default: '3600',
+    doc: 'How long a signed download link stays valid.',
+  },
+  ATELIER_SHUTDOWN_SECONDS: {
+    schema: integer(1, 3600),
+    default: '30',
+    doc: 'At a stop, how long requests in flight may still take, and a training job to write its checkpoint, before they are cut.',
+  },
+  ATELIER_LOG_LEVEL: {
+    schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+    default: 'info',
+    doc: 'Least severe log line that is written: `fatal`, `error`, `warn`, `info`, `debug`, `trace`, or `silent`. Logs are JSON lines on standard error.',
+  },
+  DATABASE_URL: {
+    schema: address(['postgres:', 'postgresql:']),
+    default: null,
+    doc: 'A PostgreSQL 15 or newer to use instead of the embedded one: `postgres://user:password@host:5432/name`.',
+  },
+} as const satisfies Record<string, Setting>;
+
+export type SettingName = keyof typeof settings;
+export type SettingValue<N extends SettingName> =
+  | z.output<(typeof settings)[N]['schema']>
+  | (null extends (typeof settings)[N]['default'] ? null : never);

@@ -1,0 +1,63 @@
+/** Answers from deployments. */
+import type { ChatMessage, Engine, GenerateEvent, GenerateRequest } from '@atelier/engine';
+import { AtelierError } from '@atelier/errors';
+import type { Identity } from '../access/access.ts';
+import { type DeployedModelParts, deployedModel } from '../deployments/deployed-model.ts';
+import type { Deployments } from '../deployments/deployments.ts';
+import { promptInput } from './prompt-input.ts';
+
+export type Inference = ReturnType<typeof createInference>;
+
+export type Generation = {
+  projectId: string;
+  deploymentId: string;
+  /** A prompt is given to the model the way training gave it: as one user turn where it has a chat template. */
+  input: { prompt: string } | { messages: ChatMessage[] };
+  maxTokens: number;
+  sampling: NonNullable<GenerateRequest['sampling']>;
+};
+
+export function createInference(parts: DeployedModelParts & { deployments: Deployments; engine: Engine }) {
+  return {
+    /**
+     * Text as it is generated, then one `finish`. Nothing is generated before the first event is asked for.
+     * @throws AtelierError `not_found`, `invalid_request` when the deployment is not up, and what the engine throws
+     */
+    async *generate(
+      identity: Identity,
+      generation: Generation,
+      signal: AbortSignal,
+    ): AsyncGenerator<GenerateEvent, void, void> {
+      const deployment = await parts.deployments.get(identity, generation.projectId, generation.deploymentId);
+      requireDeployed(deployment.state);
+      const { model, chat } = await deployedModel(parts, deployment.id);
+      const { input, maxTokens, sampling } = generation;
+      if ('messages' in input && !chat) {
+        throw new AtelierError('invalid_request', {
+          reason: `The base model ${deployment.model_name} has no chat template: use completions`,
+        });
+      }
+      const given: GenerateRequest['input'] =
+        'messages' in input ? { kind: 'chat', messages: input.messages } : promptInput(input.prompt, chat);
+      yield* parts.engine.generate({ model, owner: identity.workspaceId, input: given, maxTokens, sampling }, signal);
+    },
+
+    /** Says of a request for something else than text why this deployment cannot answer it: all deployments generate text. */
+    async refuse(
+      identity: Identity,
+      { projectId, deploymentId }: Pick<Generation, 'projectId' | 'deploymentId'>,
+      wanted: string,
+    ): Promise<never> {
+      const { task } = await parts.deployments.get(identity, projectId, deploymentId);
+      throw new AtelierError('invalid_request', {
+        reason: `The deployment was trained for ${task}: it gives no ${wanted}`,
+      });
+    },
+  };
+}
+
+/** @throws AtelierError `invalid_request` */
+function requireDeployed(state: string): void {
+  if (state !== 'deployed')
+    throw new AtelierError('invalid_request', { reason: `The deployment is not deployed (${state})` });
+}

@@ -1,0 +1,46 @@
+import path from 'node:path';
+import { AtelierError } from '@atelier/errors';
+import { MetadataReader, readGguf } from '@atelier/llama/gguf';
+
+export type ModelFacts = {
+  /** `general.architecture`; only those that the tuner can train are registered. */
+  family: string;
+  contextLength: number;
+  parameters: number;
+  /** Whether the file brings a chat template: then inputs and training rows are rendered through it. */
+  chat: boolean;
+};
+
+const families = ['llama'];
+
+/**
+ * What a base model's file says about itself, read strictly and without native code.
+ * @throws AtelierError `invalid_model_file`, `unsupported_model`
+ */
+export async function readModelFacts(file: string): Promise<ModelFacts> {
+  const name = path.basename(file);
+  const gguf = await readGguf(file);
+  const metadata = new MetadataReader(gguf.metadata, name);
+  const type = metadata.string('general.type') ?? 'model';
+  if (type !== 'model') throw new AtelierError('invalid_model_file', { file: name, reason: 'it is not a whole model' });
+  const family = metadata.requireString('general.architecture');
+  if (!families.includes(family)) {
+    throw new AtelierError('unsupported_model', {
+      name,
+      architecture: family.slice(0, 40),
+      supported: families.join(', '),
+    });
+  }
+  const contextLength = metadata.requireNumber(`${family}.context_length`);
+  const parameters = gguf.tensors.reduce(
+    (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
+    0,
+  );
+  if (
+    !(Number.isInteger(contextLength) && contextLength > 0 && contextLength < 2 ** 31) ||
+    !(parameters > 0 && Number.isSafeInteger(parameters))
+  ) {
+    throw new AtelierError('invalid_model_file', { file: name, reason: 'its sizes make no sense' });
+  }
+  return { family, contextLength, parameters, chat: metadata.has('tokenizer.chat_template') };
+}

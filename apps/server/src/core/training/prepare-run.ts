@@ -1,0 +1,116 @@
+import { access, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { splitRecords } from '@atelier/data';
+import { type RunSpec, runSpecSchema } from '@atelier/tuner/contract';
+import type { z } from 'zod';
+import type { BlobStore } from '../../storage/blobs/blob-store.ts';
+import type { Database } from '../../storage/database/database.ts';
+import { syncDirectory } from '../../storage/sync-directory.ts';
+import type { Models } from '../models/models.ts';
+import { planBatches } from './batches.ts';
+import type { JobRow } from './job-row.ts';
+import { averageRowTokens } from './row-tokens.ts';
+import { type TrainingMethod, trainingSettingsSchema } from './settings.ts';
+
+export type PreparedRun = { directory: string; spec: RunSpec };
+
+export type PrepareRunParts = {
+  database: Database;
+  blobs: BlobStore;
+  models: Models;
+  /** Holds one directory for each run. */
+  runs: string;
+  /** How trainers use this machine. */
+  machine: Pick<RunSpec, 'gpu'> & { threads: number | null };
+};
+
+/**
+ * The run directory of `job`: what the tuner reads, made from blobs. Made once; afterwards the same spec is found again,
+ * byte for byte, so that a resumed run is the same run.
+ * @throws AtelierError `unsupported_task` for records that hold no text to generate, `invalid_request`
+ */
+export async function prepareRun(parts: PrepareRunParts, job: JobRow): Promise<PreparedRun> {
+  const directory = path.join(parts.runs, job.id);
+  const specFile = path.join(directory, 'spec.json');
+  if (!(await exists(specFile))) {
+    await rm(directory, { recursive: true, force: true });
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await writeSynced(specFile, JSON.stringify(await makeSpec(parts, job, directory), null, 2));
+  }
+  return { directory, spec: runSpecSchema.parse(JSON.parse(await readFile(specFile, 'utf8'))) };
+}
+
+async function makeSpec(
+  { database, blobs, models, machine }: PrepareRunParts,
+  job: JobRow,
+  directory: string,
+): Promise<RunSpec> {
+  const settings = trainingSettingsSchema.parse(job.hyper_parameters);
+  const model = await models.byId(job.base_model);
+  const recordsOf = async (datasetId: string): Promise<string> => {
+    const { records_blob } = await database
+      .selectFrom('datasets')
+      .select('records_blob')
+      .where('id', '=', datasetId)
+      .executeTakeFirstOrThrow();
+    return blobs.localPath(records_blob!);
+  };
+  let train = await recordsOf(job.train_dataset_id);
+  let test = job.test_dataset_id === null ? undefined : await recordsOf(job.test_dataset_id);
+  if (job.split_ratio !== null) {
+    const files = { train: path.join(directory, 'train.jsonl'), test: path.join(directory, 'test.jsonl') };
+    await splitRecords({ source: train, ...files, testShare: job.split_ratio, seed: job.seed });
+    ({ train, test } = files);
+  }
+  if (settings.trainPercent < 100) train = await downsample(train, settings.trainPercent, job.seed, directory);
+  const maxSequenceTokens = Math.min(settings.hyperParameters.maxSequenceTokens ?? Infinity, model.context_length);
+  const baseModel = await models.file(model);
+  const rowTokens = await averageRowTokens(train, baseModel, model.chat);
+  const spec: z.input<typeof runSpecSchema> = {
+    version: 1,
+    task: 'generation',
+    method: job.method as TrainingMethod,
+    baseModel,
+    train: [train],
+    validation: test === undefined ? [] : [test],
+    promptFormat: model.chat ? 'chat' : 'raw',
+    hyperParameters: {
+      ...settings.hyperParameters,
+      ...planBatches(settings.rowsPerStep, rowTokens, maxSequenceTokens),
+      maxSequenceTokens,
+    },
+    seed: job.seed,
+    gpu: machine.gpu,
+    ...(machine.threads !== null && { threads: machine.threads }),
+  };
+  return runSpecSchema.parse(spec);
+}
+
+/** A share of the records, at least one, in a file of its own. */
+async function downsample(source: string, percent: number, seed: number, directory: string): Promise<string> {
+  const kept = path.join(directory, 'kept.jsonl');
+  const dropped = path.join(directory, 'dropped.jsonl');
+  await splitRecords({ source, train: kept, test: dropped, testShare: 1 - percent / 100, seed: seed + 1 });
+  await rm(dropped);
+  return kept;
+}
+
+async function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function writeSynced(file: string, text: string): Promise<void> {
+  const aside = `${file}.new`;
+  const handle = await open(aside, 'w', 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(aside, file);
+  await syncDirectory(path.dirname(file));
+}

@@ -1,0 +1,68 @@
+import { type DatasetRecord, readRecords } from '@atelier/data';
+import { AtelierError } from '@atelier/errors';
+import { type TokenCount, tokenCounter } from './token-count.ts';
+
+/** What stands for all: the first rows, up to so many or so much text. */
+const SAMPLE_ROWS = 5000;
+const SAMPLE_CHARACTERS = 500_000;
+/** A longer text is counted by its beginning. */
+const LONGEST_TEXT = 50_000;
+/** What a chat template prints around a message besides its role: two special tokens and a line feed. */
+const TOKENS_PER_MESSAGE = 3;
+
+const trainable: readonly DatasetRecord['kind'][] = ['completion', 'conversation', 'text', 'fim'];
+
+/**
+ * About how many tokens a row of `file` has on average for the model in `modelFile`; `chat`: through its chat template.
+ * @throws AtelierError `unsupported_task` for records that hold no text to generate, `invalid_request` for records that this
+ *   model cannot be trained on, or none
+ */
+export async function averageRowTokens(file: string, modelFile: string, chat: boolean): Promise<number> {
+  const count = await tokenCounter(modelFile);
+  let [rows, tokens, characters] = [0, 0, 0];
+  for await (const record of readRecords(file)) {
+    checkTrainable(record, chat);
+    const messages = messagesOf(record);
+    characters += messages.reduce((sum, { content }) => sum + content.length, 0);
+    tokens += messages.reduce((sum, message) => sum + messageTokens(message, count, chat), 0);
+    rows++;
+    if (rows === SAMPLE_ROWS || characters > SAMPLE_CHARACTERS) break;
+  }
+  if (rows === 0) throw new AtelierError('invalid_request', { reason: 'There are no records to train on' });
+  return tokens / rows;
+}
+
+function checkTrainable({ kind }: DatasetRecord, chat: boolean): void {
+  if (!trainable.includes(kind))
+    throw new AtelierError('unsupported_task', { task: kind, supported: trainable.join(', ') });
+  if (kind === 'conversation' && !chat) {
+    const reason = 'The base model has no chat template, so it cannot be trained on conversations';
+    throw new AtelierError('invalid_request', { reason });
+  }
+}
+
+type Message = { role?: string; content: string };
+
+function messagesOf(record: DatasetRecord): Message[] {
+  switch (record.kind) {
+    case 'conversation':
+      return record.messages;
+    case 'completion':
+      return [
+        { role: 'user', content: record.prompt },
+        { role: 'assistant', content: record.completion },
+      ];
+    case 'text':
+      return [{ content: record.text }];
+    case 'fim':
+      return [record.prefix, record.middle, record.suffix].map((content) => ({ content }));
+    default:
+      return [];
+  }
+}
+
+function messageTokens({ role, content }: Message, count: TokenCount, chat: boolean): number {
+  const counted = content.slice(0, LONGEST_TEXT);
+  const tokens = counted === '' ? 0 : (count(counted) * content.length) / counted.length;
+  return tokens + (chat && role !== undefined ? count(`${role}\n`) + TOKENS_PER_MESSAGE : 1);
+}

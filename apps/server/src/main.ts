@@ -1,0 +1,217 @@
+/** The composition root: every part of the server is built here, by hand, in the order in which they need each other. */
+import type { AddressInfo } from 'node:net';
+import { isIPv6 } from 'node:net';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createEngine, type Engine } from '@atelier/engine';
+import { AtelierError } from '@atelier/errors';
+import type { FastifyInstance } from 'fastify';
+import { sql } from 'kysely';
+import { Registry } from 'prom-client';
+import { createEmissaryApi } from './apis/emissary/emissary-api.ts';
+import { createLocalLauncher } from './compute/local-launcher.ts';
+import type { Launcher } from './compute/launcher.ts';
+import type { Config } from './config/config.ts';
+import { childEnvironment } from './config/environment.ts';
+import { createAccess } from './core/access/access.ts';
+import { createDownloadLinks } from './core/access/download-links.ts';
+import { createDatasets } from './core/datasets/datasets.ts';
+import { createDeployer } from './core/deployments/deployer.ts';
+import { createDeployments } from './core/deployments/deployments.ts';
+import { createInference } from './core/inference/inference.ts';
+import { createModels } from './core/models/models.ts';
+import { createProjects } from './core/projects/projects.ts';
+import { createJobRows } from './core/training/job-row.ts';
+import { createJobHandler } from './core/training/run-job.ts';
+import { removeStaleRuns } from './core/training/stale-runs.ts';
+import { createTrainingJobs } from './core/training/training-jobs.ts';
+import { addEngineMetrics } from './engine-metrics.ts';
+import { createEvents } from './events.ts';
+import type { Api } from './http/api.ts';
+import { createApp, type RouteEntry } from './http/app.ts';
+import { createLeases } from './jobs/leases.ts';
+import { createWake } from './jobs/wake.ts';
+import { createWorker } from './jobs/worker.ts';
+import { createLoggers, type Loggers } from './logger.ts';
+import { openStorage } from './storage/open-storage.ts';
+
+/** The models that ship. */
+const starterModels = fileURLToPath(new URL('../../../packages/starter/models/', import.meta.url));
+
+/** Parts that tests put in the place of the real ones. */
+export type Overrides = { engine?: Engine; launcher?: Launcher; loggers?: Loggers };
+
+export type Server = AsyncDisposable & {
+  /** Without a slash at its end. */
+  url: string;
+  adminKey: string;
+  /** True when the key was made by this start: the one time to show it. */
+  adminKeyCreated: boolean;
+  /** A request without a socket. */
+  inject: FastifyInstance['inject'];
+  routes: readonly RouteEntry[];
+};
+
+/**
+ * Starts a server and returns when it answers requests. Disposing it stops it: no new requests, those in flight finish,
+ * a training job writes its checkpoint, and after `config.shutdownSeconds` what is left is cut.
+ * @throws AtelierError `data_directory_in_use`, `database_unusable`, `invalid_setting`
+ */
+export async function startServer(config: Config, overrides: Overrides = {}): Promise<Server> {
+  process.umask(0o077); // whatever is written here is for this user alone
+  const loggers = overrides.loggers ?? createLoggers(config.logLevel);
+  const registry = new Registry();
+  const events = createEvents(loggers.events, registry);
+  const stopping = new AbortController();
+  const hardStop = new AbortController();
+
+  await using stack = new AsyncDisposableStack();
+  const storage = stack.use(await openStorage(config, loggers, events));
+  const { database, blobs } = storage;
+
+  const access = createAccess(database);
+  const admin =
+    config.secrets.adminKey === null
+      ? await storage.secret('admin-key', 'ak-')
+      : { secret: config.secrets.adminKey, created: false };
+  await access.ensureAdministrator(admin.secret);
+  const { secret: linkKey } = await storage.secret('link-key');
+  let listenedUrl = '';
+  const links = createDownloadLinks({
+    secret: linkKey,
+    lifeSeconds: config.linkSeconds,
+    baseUrl: () => config.publicUrl ?? listenedUrl,
+  });
+
+  const leases = createLeases({ database, owner: (await storage.secret('server-id', 'server-')).secret });
+  await leases.dropOwn(); // the lock on the data directory says that the process that held them is dead
+  const wake = stack.use(createWake(storage.pool, loggers.jobs));
+  const launcher =
+    overrides.launcher ??
+    createLocalLauncher({
+      environment: childEnvironment(),
+      graceMs: config.shutdownSeconds * 1000,
+      logger: loggers.compute,
+    });
+  const engine =
+    overrides.engine ??
+    stack.use(
+      createEngine({
+        environment: childEnvironment(),
+        gpu: config.gpu,
+        logger: loggers.engine,
+        ...(config.threads !== null && { threads: config.threads }),
+      }),
+    );
+  addEngineMetrics(registry, engine);
+
+  // Core services.
+  const models = createModels({ database, blobs, logger: loggers.models });
+  await models.register([starterModels, path.join(config.directories.data, 'models')]);
+  const projects = createProjects(database);
+  const datasets = createDatasets({ database, blobs, events, uploadLimit: config.uploadLimit });
+  const trainingJobs = createTrainingJobs({ database, datasets, wake });
+  const deployer = createDeployer({ database, blobs, models, engine, events, logger: loggers.deployments });
+  const deployments = createDeployments({ database, trainingJobs, deployer });
+  const inference = createInference({ database, blobs, models, deployments, engine });
+
+  // APIs.
+  const apis: Api[] = [createEmissaryApi({ models, projects, datasets, trainingJobs, deployments, inference, links })];
+
+  const app = await createApp({
+    access,
+    blobs,
+    links,
+    events,
+    apis,
+    registry,
+    logger: loggers.http,
+    uploadLimit: config.uploadLimit,
+    hardStop: hardStop.signal,
+    checks: {
+      server: async () => stopping.signal.throwIfAborted(),
+      database: () => sql`select 1`.execute(database),
+      blobs: () => blobs.probe(),
+    },
+  });
+  stack.defer(() => app.close());
+  listenedUrl = await listen(app, config);
+
+  // Workers: last, so that whatever they need is there, and stopped first.
+  await removeStaleRuns(config.directories.runs, database);
+  const jobHandler = createJobHandler({
+    database,
+    blobs,
+    models,
+    engine,
+    launcher,
+    events,
+    rows: createJobRows(leases),
+    runs: config.directories.runs,
+    machine: { gpu: config.gpu, threads: config.threads },
+    limitSeconds: config.trainingSeconds,
+  });
+  const workers: AsyncDisposable[] = [
+    deployer,
+    createWorker({
+      topic: 'training',
+      concurrency: config.trainingJobs,
+      leases,
+      wake,
+      events,
+      logger: loggers.jobs,
+      ...jobHandler,
+    }),
+  ];
+  deployer.resume();
+
+  async function stop(): Promise<void> {
+    loggers.server.info('stopping');
+    stopping.abort(new AtelierError('shutting_down'));
+    const timer = setTimeout(() => {
+      hardStop.abort(new AtelierError('shutting_down'));
+      app.server.closeAllConnections();
+    }, config.shutdownSeconds * 1000);
+    await Promise.allSettled([app.close(), ...workers.map((worker) => worker[Symbol.asyncDispose]())]);
+    clearTimeout(timer);
+    await parts.disposeAsync();
+    loggers.server.info('stopped');
+  }
+
+  const parts = stack.move();
+  let stopped: Promise<void> | undefined;
+  loggers.server.info({ url: listenedUrl }, 'ready');
+  return {
+    url: listenedUrl,
+    adminKey: admin.secret,
+    adminKeyCreated: admin.created,
+    inject: app.inject.bind(app) as FastifyInstance['inject'],
+    routes: app.routeTable,
+    [Symbol.asyncDispose]: () => (stopped ??= stop()),
+  };
+}
+
+/** @returns the URL to reach it by. @throws AtelierError `invalid_setting` when the address cannot be had. */
+async function listen(app: FastifyInstance, { host, port }: Config): Promise<string> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE')
+      throw new AtelierError(
+        'invalid_setting',
+        { name: 'ATELIER_PORT', reason: `port ${port} of ${host} is in use` },
+        error,
+      );
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EACCES') {
+      throw new AtelierError(
+        'invalid_setting',
+        { name: 'ATELIER_HOST', reason: `this server may not listen on ${host}:${port}` },
+        error,
+      );
+    }
+    throw error;
+  }
+  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : isIPv6(host) ? `[${host}]` : host;
+  return `http://${name}:${(app.server.address() as AddressInfo).port}`;
+}

@@ -1,0 +1,176 @@
+/**
+ * The tables of migrations/ as kysely sees them. Names are the database's own. bigint columns arrive as numbers (none can
+ * pass 2^53), timestamptz as Date. What each column means is written in the migrations.
+ */
+import type { ColumnType, Generated, Insertable, JSONColumnType, Selectable, Updateable } from 'kysely';
+
+type CreatedAt = ColumnType<Date, Date | undefined, never>;
+type UpdatedAt = ColumnType<Date, Date | undefined, Date>;
+/** jsonb: read as the value, written as JSON text (`JSON.stringify`, since pg would send an array as a PostgreSQL array). */
+type Json<T extends object | null> = JSONColumnType<
+  T,
+  string | (null extends T ? null : never),
+  string | (null extends T ? null : never)
+>;
+
+/** An AtelierError as `toJSON` gives it, with its message for readers of the row. */
+export type StoredError = { code: string; details: Record<string, string | number | boolean>; message: string };
+
+export const trainingStates = [
+  'queued',
+  'validating',
+  'validated',
+  'running',
+  'evaluating',
+  'saving',
+  'succeeded',
+  'failed',
+  'cancelling',
+  'cancelled',
+  'timed_out',
+] as const;
+export type TrainingState = (typeof trainingStates)[number];
+
+export type DatasetState = 'processing' | 'ready' | 'failed';
+export type DeploymentState = 'pending' | 'deploying' | 'deployed' | 'failed' | 'cancelled' | 'timed_out';
+
+type Workspaces = { id: string; name: string; created_at: CreatedAt };
+
+type Users = { id: string; workspace_id: string; name: string; created_at: CreatedAt };
+
+type ApiKeys = {
+  id: string;
+  workspace_id: string;
+  user_id: string;
+  hash: Buffer;
+  name: string;
+  created_at: CreatedAt;
+  last_used_at: Date | null;
+  revoked_at: Date | null;
+};
+
+type Blobs = { sha256: string; bytes: number; created_at: CreatedAt; put_at: UpdatedAt };
+
+type Models = {
+  id: string;
+  workspace_id: string | null;
+  name: string;
+  family: string;
+  kind: string;
+  blob: string | null;
+  path: string | null;
+  context_length: number;
+  parameters: number;
+  chat: boolean;
+  created_at: CreatedAt;
+};
+
+type Projects = { id: string; workspace_id: string; name: string | null; created_by: string; created_at: CreatedAt };
+
+type Datasets = {
+  id: string;
+  workspace_id: string;
+  project_id: string;
+  name: string;
+  state: DatasetState;
+  format: string | null;
+  records: number | null;
+  source_blob: string | null;
+  records_blob: string | null;
+  error: Json<StoredError | null>;
+  created_by: string;
+  created_at: CreatedAt;
+  updated_at: UpdatedAt;
+};
+
+type TrainingJobs = {
+  id: string;
+  workspace_id: string;
+  project_id: string;
+  name: string;
+  description: string | null;
+  base_model: string;
+  task: string;
+  method: string;
+  train_dataset_id: string;
+  test_dataset_id: string | null;
+  split_ratio: number | null;
+  api_parameters: Json<Record<string, unknown>>;
+  hyper_parameters: Json<Record<string, unknown>>;
+  state: TrainingState;
+  progress: Generated<number>;
+  total_steps: number | null;
+  seconds_left: number | null;
+  error: Json<StoredError | null>;
+  seed: Generated<number>;
+  api: string;
+  created_by: string;
+  created_at: CreatedAt;
+  updated_at: UpdatedAt;
+  started_at: Date | null;
+  finished_at: Date | null;
+  lease_owner: string | null;
+  lease_token: Generated<number>;
+  lease_expires_at: Date | null;
+  attempt: Generated<number>;
+  failures: Generated<number>;
+};
+
+type TrainingSteps = {
+  job_id: string;
+  step: number;
+  at: Date;
+  loss: number;
+  learning_rate: number;
+  gradient_norm: number;
+  tokens_per_second: number;
+};
+
+type TrainingValidations = { job_id: string; step: number; at: Date; loss: number; token_accuracy: number };
+
+type Checkpoints = {
+  job_id: string;
+  number: number;
+  step: number;
+  adapter_blob: string | null;
+  model_blob: string | null;
+  metrics: Json<Record<string, number> | null>;
+  test_result_blob: string | null;
+  created_at: CreatedAt;
+  updated_at: UpdatedAt;
+};
+
+type Deployments = {
+  id: string;
+  workspace_id: string;
+  project_id: string;
+  name: string;
+  description: string | null;
+  training_job_id: string;
+  checkpoint_number: number;
+  server_type: string;
+  state: DeploymentState;
+  error: Json<StoredError | null>;
+  created_by: string;
+  created_at: CreatedAt;
+  updated_at: UpdatedAt;
+};
+
+export type Tables = {
+  workspaces: Workspaces;
+  users: Users;
+  api_keys: ApiKeys;
+  blobs: Blobs;
+  models: Models;
+  projects: Projects;
+  datasets: Datasets;
+  training_jobs: TrainingJobs;
+  training_steps: TrainingSteps;
+  training_validations: TrainingValidations;
+  checkpoints: Checkpoints;
+  deployments: Deployments;
+};
+
+export type Row<T extends keyof Tables> = Selectable<Tables[T]>;
+export type NewRow<T extends keyof Tables> = Insertable<Tables[T]>;
+export type RowChange<T extends keyof Tables> = Updateable<Tables[T]>;

@@ -1,0 +1,94 @@
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { writeTinyAdapter, writeTinyModel } from '@atelier/llama/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createModels, type Models } from '../src/core/models/models.ts';
+import { openBlobStore } from '../src/storage/blobs/blob-store.ts';
+import type { DatabaseHandle } from '../src/storage/database/database.ts';
+import { chatTemplate } from './support/chat-template.ts';
+import { temporaryDirectory } from './support/temporary-directory.ts';
+import { silent, type TestDatabases, testDatabases } from './support/test-databases.ts';
+import { insertTrainingJob, insertTrainingSurroundings } from './support/training-rows.ts';
+
+let databases: TestDatabases;
+const stack = new AsyncDisposableStack();
+let handle: DatabaseHandle;
+let directory: string;
+let models: Models;
+beforeAll(async () => {
+  databases = stack.use(await testDatabases());
+  handle = stack.use(await databases.fresh());
+  directory = stack.use(await temporaryDirectory()).path;
+  const blobs = await openBlobStore(path.join(directory, 'blobs'), handle.database);
+  models = createModels({ database: handle.database, blobs, logger: silent.models });
+  for (const name of ['first', 'second']) await mkdir(path.join(directory, name));
+});
+afterAll(() => stack.disposeAsync());
+
+const anyone = { workspaceId: 'ws-1', userId: 'user-1', keyId: 'key-1' };
+const register = () =>
+  models.register([path.join(directory, 'first'), path.join(directory, 'second'), path.join(directory, 'absent')]);
+const names = async () => (await models.list(anyone)).map(({ name }) => name);
+
+describe('base models', () => {
+  it('are those of the model directories that can be read, under their file names', async () => {
+    await writeTinyModel(path.join(directory, 'first', 'plain.gguf'), { context: 128 });
+    await writeTinyModel(path.join(directory, 'first', 'shared.gguf'), { context: 64 });
+    await writeTinyModel(path.join(directory, 'second', 'shared.gguf'), { context: 256, chatTemplate });
+    await writeTinyModel(path.join(directory, 'second', 'chatty.gguf'), { chatTemplate });
+    await writeTinyAdapter(path.join(directory, 'first', 'adapter.gguf'));
+    await writeFile(path.join(directory, 'first', 'broken.gguf'), 'GGUF and no more');
+    await writeFile(path.join(directory, 'first', 'notes.txt'), 'x');
+    await register();
+    expect(await names()).toEqual(['chatty', 'plain', 'shared']);
+    expect(await models.get(anyone, 'plain')).toMatchObject({
+      family: 'llama',
+      context_length: 128,
+      chat: false,
+      workspace_id: null,
+    });
+    expect(await models.get(anyone, 'chatty')).toMatchObject({ context_length: 256, chat: true });
+    const shared = await models.get(anyone, 'shared');
+    expect(shared).toMatchObject({ context_length: 64 });
+    expect(await models.file(shared)).toBe(path.join(directory, 'first', 'shared.gguf'));
+  });
+
+  it('keep their ids when they are registered again, and follow their files', async () => {
+    const before = await models.get(anyone, 'shared');
+    await rm(path.join(directory, 'first', 'shared.gguf'));
+    await register();
+    const after = await models.get(anyone, 'shared');
+    expect(after.id).toBe(before.id);
+    expect(after).toMatchObject({
+      context_length: 256,
+      chat: true,
+      path: path.join(directory, 'second', 'shared.gguf'),
+    });
+  });
+
+  it('are forgotten with their files, unless a job names them', async () => {
+    await insertTrainingSurroundings(handle.database);
+    await insertTrainingJob(handle.database, 'tr-1', { base_model: (await models.get(anyone, 'chatty')).id });
+    for (const name of ['chatty', 'shared'])
+      await rename(path.join(directory, 'second', `${name}.gguf`), path.join(directory, `${name}.gguf`));
+    await register();
+    expect(await names()).toEqual(expect.arrayContaining(['chatty', 'plain']));
+    expect(await names()).not.toContain('shared');
+  });
+
+  it("of another workspace are not seen, and one of the own goes before everyone's", async () => {
+    const model = { family: 'llama', kind: 'base', path: '/own', context_length: 8, parameters: 1, chat: false };
+    await handle.database.insertInto('workspaces').values({ id: 'ws-2', name: 'two' }).execute();
+    await handle.database
+      .insertInto('models')
+      .values([
+        { ...model, id: 'md-own', workspace_id: 'ws-1', name: 'plain' },
+        { ...model, id: 'md-other', workspace_id: 'ws-2', name: 'private' },
+      ])
+      .execute();
+    expect(await names()).not.toContain('private');
+    await expect(models.get(anyone, 'private')).rejects.toMatchObject({ code: 'not_found' });
+    expect((await models.get(anyone, 'plain')).id).toBe('md-own');
+    expect((await models.get({ ...anyone, workspaceId: 'ws-2' }, 'plain')).workspace_id).toBeNull();
+  });
+});
