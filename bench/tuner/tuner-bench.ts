@@ -1,0 +1,145 @@
+/**
+ * Ours beside PyTorch in turns: full and LoRA on equal dense batches, LoRA on the quickstart's rows as each side's users
+ * would batch them (packed; padded). With llama.cpp's llama-finetune on PATH (or LLAMA_FINETUNE), its full fine-tuning too.
+ */
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { writeTinyModel } from '@atelier/llama/testing';
+import { committedTokenizer } from '@atelier/starter';
+import { finetuneSpeed } from './llama-finetune.ts';
+import { bestSgemmRate } from './sgemm-rate.ts';
+import { shapes, type Shape } from './shapes.ts';
+import { Worker } from './worker.ts';
+
+export type Row = { tokens: number[]; weights: number[] };
+export type Settings = {
+  model: Shape;
+  modelFile: string;
+  method: 'lora' | 'full';
+  rank: number;
+  alpha: number;
+  threads: number;
+  batchTokens: number;
+  /** Rows of each of the reference's batches; ours packs the same rows. */
+  batches: Row[][];
+};
+
+const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+const python = process.env['PYTHON'] ?? '/usr/bin/python3';
+
+export async function tunerBench(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rounds: { type: 'string', default: '5' },
+      steps: { type: 'string', default: '4' },
+      shape: { type: 'string', default: 'starter' },
+    },
+  });
+  const shape = shapes[values.shape];
+  if (!shape) throw new RangeError(`--shape is one of ${Object.keys(shapes).join(', ')}`);
+  const [rounds, steps] = [Number(values.rounds), Number(values.steps)];
+  const threads = availableParallelism();
+  const directory = await mkdtemp(path.join(tmpdir(), 'tuner-bench-'));
+  try {
+    const modelFile = path.join(directory, 'model.gguf');
+    await writeTinyModel(modelFile, {
+      dim: shape.width,
+      layers: shape.layers,
+      heads: shape.heads,
+      kvHeads: shape.kvHeads,
+      ff: shape.feedForward,
+      vocabSize: shape.vocabulary,
+      tied: true,
+      context: 1024,
+    });
+    const rate = bestSgemmRate(threads);
+    console.log(
+      `${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model}, ${threads} threads; best sgemm ${rate ? `${rate.toFixed(0)} GFLOP/s` : 'none: no BLAS'}`,
+    );
+    console.log(`${values.shape}: ${JSON.stringify(shape)}\n`);
+    const base = { model: shape, modelFile, rank: 16, alpha: 32, threads, batchTokens: shape.length * shape.bins };
+    const dense = denseBatches(shape);
+    const real = await realBatches();
+    console.log(
+      '| work | ours tokens/s | PyTorch tokens/s | ratio | ours without BLAS | ratio | memory ours / PyTorch | share of sgemm |',
+    );
+    console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
+    for (const [work, method, batches] of [
+      ['full, dense', 'full', dense],
+      ['LoRA, dense', 'lora', dense],
+      ['LoRA, support desk', 'lora', real],
+    ] as const) {
+      const settings: Settings = { ...base, method, batches: batches.map((batch) => [...batch]) };
+      const ours = new Worker('ours', process.execPath, [here('ours.ts')], { ...settings, blas: true });
+      const plain = new Worker('ours without BLAS', process.execPath, [here('ours.ts')], { ...settings, blas: false });
+      const torch = existsSync(python) ? new Worker('PyTorch', python, [here('reference.py')], settings) : undefined;
+      const workers = [ours, ...(torch ? [torch] : []), plain];
+      for (let round = 0; round <= rounds; round++) for (const worker of workers) await worker.turn(steps, round > 0);
+      for (const worker of workers) await worker[Symbol.asyncDispose]();
+      const share =
+        rate && batches === dense
+          ? `${((100 * ours.speed * flopsPerToken(shape, method)) / rate / 1e9).toFixed(0)} %`
+          : '';
+      const ratio = (worker: Worker): string => (torch ? (worker.speed / torch.speed).toFixed(2) : '');
+      const megabytes = (worker: Worker | undefined): string =>
+        worker ? `${Math.round(worker.peakBytes / 1e6)} MB` : '-';
+      console.log(
+        `| ${work} | ${ours.speed.toFixed(0)} | ${torch?.speed.toFixed(0) ?? '-'} | ${ratio(ours)} | ${plain.speed.toFixed(0)} | ${ratio(plain)} | ${megabytes(ours)} / ${megabytes(torch)} | ${share} |`,
+      );
+    }
+    const finetune = await finetuneSpeed(modelFile, threads);
+    console.log(
+      finetune === undefined
+        ? '\nllama-finetune is not here: skipped.'
+        : `\nllama-finetune, full: ${finetune.toFixed(0)} tokens/s`,
+    );
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+/** Equal rows with every token supervised: nothing to gain by packing or by leaving rows out. */
+function denseBatches(shape: Shape): Row[][] {
+  const row = (seed: number): Row => ({
+    tokens: Array.from({ length: shape.length }, (_, i) => 10 + ((seed * 131 + i * 17) % (shape.vocabulary - 10))),
+    weights: Array.from({ length: shape.length }, (_, i) => (i === 0 ? 0 : 1)),
+  });
+  return [0, 1].map((batch) => Array.from({ length: shape.bins }, (_, i) => row(batch * shape.bins + i)));
+}
+
+/** The support desk's rows in its own chat form, 32 to a batch, in the file's order. */
+async function realBatches(): Promise<Row[][]> {
+  const tokenizer = await committedTokenizer();
+  const text = await readFile(here('../../examples/support-desk/train.jsonl'), 'utf8');
+  const rows = text
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const { prompt, completion } = JSON.parse(line) as { prompt: string; completion: string };
+      const before = tokenizer.encode(`<|im_start|>user\n${prompt}<|im_end|>\n<|im_start|>assistant\n`, {
+        parseSpecial: true,
+      });
+      const after = tokenizer.encode(`${completion}<|im_end|>`, { parseSpecial: true });
+      return { tokens: [...before, ...after], weights: [...before.map(() => 0), ...after.map(() => 1)] };
+    });
+  const batches: Row[][] = [];
+  for (let i = 0; i < rows.length; i += 32) batches.push(rows.slice(i, i + 32));
+  return batches;
+}
+
+/**
+ * Floating-point operations of a training step for one token: 2 for each weight it meets going forward, as many for its
+ * gradient going back, and as many again for the weights that are trained; attention likewise over its bin.
+ */
+function flopsPerToken(shape: Shape, method: 'lora' | 'full'): number {
+  const head = shape.width / shape.heads;
+  const layer = shape.width * (2 * shape.width + 2 * shape.kvHeads * head) + 3 * shape.width * shape.feedForward;
+  const weights = shape.layers * layer + shape.width * shape.vocabulary;
+  const attention = 2 * shape.layers * shape.length * shape.width;
+  return (method === 'full' ? 6 : 4) * weights + 6 * attention;
+}
