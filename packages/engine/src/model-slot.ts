@@ -88,12 +88,16 @@ export class ModelSlot implements AsyncDisposable {
         logger,
         onExit: (exit) => {
           givePlaceBack();
+          // After a dispose, `#loading` may already be the next load, which must not be lost with this process.
+          if (!closing.aborted) this.#loading = undefined;
           if (this.#process === process) this.#forget();
           if (!exit.asked) quarantine.record(exit);
           onExit(process, exit);
         },
       });
       this.#process = process;
+      // Whoever asked may have left, and another model may wait for this place.
+      if (this.#users === 0) this.#options.onIdle();
       const model = await process.ready;
       quarantine.forgiveLoading(this.path);
       return { process, file, model };
@@ -105,7 +109,6 @@ export class ModelSlot implements AsyncDisposable {
 
   #forget(): void {
     this.#process = undefined;
-    this.#loading = undefined;
     this.#adapters.clear();
   }
 
