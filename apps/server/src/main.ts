@@ -19,6 +19,7 @@ import { createDatasets } from './core/datasets/datasets.ts';
 import { createDeployer } from './core/deployments/deployer.ts';
 import { createDeployments } from './core/deployments/deployments.ts';
 import { createInference } from './core/inference/inference.ts';
+import { modelAliases } from './core/models/aliases.ts';
 import { createModels } from './core/models/models.ts';
 import { createProjects } from './core/projects/projects.ts';
 import { createJobRows } from './core/training/job-row.ts';
@@ -106,7 +107,12 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   addEngineMetrics(registry, engine);
 
   // Core services.
-  const models = createModels({ database, blobs, logger: loggers.models });
+  const models = createModels({
+    database,
+    blobs,
+    logger: loggers.models,
+    aliases: modelAliases(config.modelAliases),
+  });
   await models.register([starterModels, path.join(config.directories.data, 'models')]);
   const projects = createProjects(database);
   const datasets = createDatasets({ database, blobs, events, uploadLimit: config.uploadLimit });

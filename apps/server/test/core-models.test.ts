@@ -20,7 +20,12 @@ beforeAll(async () => {
   handle = stack.use(await databases.fresh());
   directory = stack.use(await temporaryDirectory()).path;
   const blobs = await openBlobStore(path.join(directory, 'blobs'), handle.database);
-  models = createModels({ database: handle.database, blobs, logger: silent.models });
+  models = createModels({
+    database: handle.database,
+    blobs,
+    logger: silent.models,
+    aliases: new Map([['hosted-name', 'plain']]),
+  });
   for (const name of ['first', 'second']) await mkdir(path.join(directory, name));
 });
 afterAll(() => stack.disposeAsync());
@@ -77,7 +82,14 @@ describe('base models', () => {
   });
 
   it("of another workspace are not seen, and one of the own goes before everyone's", async () => {
-    const model = { family: 'llama', kind: 'base', path: '/own', context_length: 8, parameters: 1, chat: false };
+    const model = {
+      family: 'llama',
+      kind: 'base' as const,
+      path: '/own',
+      context_length: 8,
+      parameters: 1,
+      chat: false,
+    };
     await handle.database.insertInto('workspaces').values({ id: 'ws-2', name: 'two' }).execute();
     await handle.database
       .insertInto('models')
@@ -87,8 +99,9 @@ describe('base models', () => {
       ])
       .execute();
     expect(await names()).not.toContain('private');
-    await expect(models.get(anyone, 'private')).rejects.toMatchObject({ code: 'not_found' });
+    await expect(models.get(anyone, 'private')).rejects.toMatchObject({ code: 'unknown_model' });
     expect((await models.get(anyone, 'plain')).id).toBe('md-own');
+    expect((await models.get(anyone, 'hosted-name')).id).toBe('md-own');
     expect((await models.get({ ...anyone, workspaceId: 'ws-2' }, 'plain')).workspace_id).toBeNull();
   });
 });

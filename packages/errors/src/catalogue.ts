@@ -21,6 +21,7 @@ export const catalogue = {
   unauthorized: { status: 401, retryable: false, message: 'Missing or invalid API key' },
   forbidden: { status: 403, retryable: false, message: 'This key may not do that' },
   not_found: { status: 404, retryable: false, message: '{kind} not found' },
+  unknown_model: { status: 404, retryable: false, message: 'There is no model {name}' },
   conflict: { status: 409, retryable: false, message: '{reason}' },
   payload_too_large: { status: 413, retryable: false, message: 'The upload is larger than the limit of {limit} bytes' },
   unsupported_media_type: { status: 415, retryable: false, message: '{reason}' },

@@ -16,6 +16,7 @@ export type Config = {
   directories: Directories;
   gpu: SettingValue<'ATELIER_GPU'>;
   threads: number | null;
+  modelAliases: ReadonlyMap<string, string>;
   trainingJobs: number;
   trainingSeconds: number;
   /** Bytes. */
@@ -59,6 +60,7 @@ export function createConfig(environment: Environment): Config {
     directories: dataDirectories(value('ATELIER_DATA')),
     gpu: value('ATELIER_GPU'),
     threads: value('ATELIER_THREADS'),
+    modelAliases: value('ATELIER_MODEL_ALIASES') ?? new Map(),
     trainingJobs: value('ATELIER_TRAINING_JOBS'),
     trainingSeconds: value('ATELIER_TRAINING_SECONDS'),
     uploadLimit: value('ATELIER_UPLOAD_LIMIT'),

@@ -53,6 +53,17 @@ export const settings = {
     default: null,
     doc: 'Native threads of one runner or trainer. Without it: one for each core.',
   },
+  ATELIER_MODEL_ALIASES: {
+    schema: z
+      .string()
+      .regex(
+        /^([^\s=,]{1,200}=[^\s=,]{1,200})(,[^\s=,]{1,200}=[^\s=,]{1,200})*$/,
+        'must be name=model pairs with commas between',
+      )
+      .transform((text) => new Map(text.split(',').map((pair) => pair.split('=') as [string, string]))),
+    default: null,
+    doc: 'Further names of models, as `name=model,name=model`. Names of hosted APIs (`mistral-small-latest`, `gpt-4o-mini`, ...) mean the starter model unless they are given here.',
+  },
   ATELIER_TRAINING_JOBS: {
     schema: integer(0, 64),
     default: '1',

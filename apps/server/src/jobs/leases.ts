@@ -55,6 +55,15 @@ export function createLeases({
             .selectFrom('training_jobs')
             .select('id')
             .where('state', 'not in', finalStates)
+            .where((wanted) =>
+              wanted.or([
+                wanted('state', '=', 'cancelling'),
+                wanted.and([
+                  wanted('paused', '=', false),
+                  wanted.or([wanted('state', '!=', 'validated'), wanted('auto_start', '=', true)]),
+                ]),
+              ]),
+            )
             .where((free) =>
               free.or([
                 free('lease_expires_at', 'is', null),
@@ -83,17 +92,17 @@ export function createLeases({
         .execute();
     },
 
-    /** Holds the job for `seconds` more. Its state as the row has it; null when the lease is lost. */
-    async renew({ id, token }: Lease): Promise<TrainingState | null> {
+    /** Holds the job for `seconds` more. What the row wants of its worker; null when the lease is lost. */
+    async renew({ id, token }: Lease): Promise<{ state: TrainingState; paused: boolean } | null> {
       const row = await database
         .updateTable('training_jobs')
         .set({ lease_expires_at: until(seconds) })
         .where('id', '=', id)
         .where('lease_token', '=', token)
         .where('lease_owner', '=', owner)
-        .returning('state')
+        .returning(['state', 'paused'])
         .executeTakeFirst();
-      return row?.state ?? null;
+      return row ?? null;
     },
 
     /** Gives the job back, after an error for others to take only in `pauseSeconds`. Nothing happens when the lease is lost. */

@@ -137,10 +137,13 @@ function startHeart(
     beating = true;
     const asked = performance.now();
     try {
-      const state = await leases.renew(lease);
-      if (state === null) return controller.abort(new AtelierError('lease_lost', { id: lease.id }));
+      const held = await leases.renew(lease);
+      if (held === null) return controller.abort(new AtelierError('lease_lost', { id: lease.id }));
       heldUntil = asked + leases.seconds * 1000;
-      if (state === 'cancelling' && !controller.signal.aborted) controller.abort(new AtelierError('cancelled'));
+      if (controller.signal.aborted) return;
+      if (held.state === 'cancelling') controller.abort(new AtelierError('cancelled'));
+      // For the work it is as if the server stopped: it saves what there is, and nobody takes the job before it is resumed.
+      else if (held.paused) controller.abort(new AtelierError('shutting_down'));
     } catch (error) {
       logger.warn({ id: lease.id, code: (error as { code?: string }).code }, 'could not renew a lease');
       if (performance.now() > heldUntil) controller.abort(new AtelierError('lease_lost', { id: lease.id }));

@@ -44,7 +44,6 @@ export async function insertTrainingJob(
       base_model: 'model-1',
       task: 'generation',
       method: 'lora',
-      train_dataset_id: 'ds-1',
       state: 'queued',
       api: 'emissary',
       created_by: 'user-1',
@@ -52,5 +51,9 @@ export async function insertTrainingJob(
       hyper_parameters: '{}',
       ...given,
     })
+    .execute();
+  await database
+    .insertInto('training_job_datasets')
+    .values({ workspace_id: 'ws-1', job_id: id, role: 'train', position: 0, dataset_id: 'ds-1' })
     .execute();
 }

@@ -5,7 +5,7 @@ import { AtelierError } from '@atelier/errors';
 import type { Events } from '../../events.ts';
 import type { BlobStore } from '../../storage/blobs/blob-store.ts';
 import type { Database } from '../../storage/database/database.ts';
-import type { Row } from '../../storage/database/tables.ts';
+import type { NewRow, Row } from '../../storage/database/tables.ts';
 import type { Identity } from '../access/access.ts';
 import { isId } from '../is-id.ts';
 import { newId } from '../new-id.ts';
@@ -67,22 +67,26 @@ export function createDatasets({ database, blobs, events, uploadLimit }: Parts) 
       { name, intake }: { name: string; intake: Intake },
     ): Promise<Dataset> {
       await requireProject(database, identity, projectId);
-      const insertion = database
-        .insertInto('datasets')
-        .values({
-          id: newId('ds'),
-          workspace_id: identity.workspaceId,
-          project_id: projectId,
-          name,
-          state: 'ready',
-          format: intake.format,
-          records: intake.records,
-          source_blob: intake.source.sha256,
-          records_blob: intake.converted.sha256,
-          created_by: identity.userId,
-        })
-        .returningAll()
-        .executeTakeFirstOrThrow();
+      const insertion = database.transaction().execute(async (transaction) => {
+        const made = await transaction
+          .insertInto('datasets')
+          .values({
+            id: newId('ds'),
+            workspace_id: identity.workspaceId,
+            project_id: projectId,
+            name,
+            state: 'ready',
+            format: intake.format,
+            records: intake.records,
+            source_blob: intake.source.sha256,
+            records_blob: intake.converted.sha256,
+            created_by: identity.userId,
+          })
+          .returningAll()
+          .executeTakeFirstOrThrow();
+        await transaction.insertInto('files').values(fileOf(made, intake)).execute();
+        return made;
+      });
       const dataset = await orConflict(insertion, 'The project was deleted during the upload');
       events.datasetUploaded({ id: dataset.id, records: intake.records, bytes: intake.source.bytes });
       return dataset;
@@ -101,7 +105,7 @@ export function createDatasets({ database, blobs, events, uploadLimit }: Parts) 
         .execute();
     },
 
-    /** @throws AtelierError `conflict` while a training job names it. */
+    /** Its file goes with it. @throws AtelierError `conflict` while a training job names it. */
     async remove(identity: Identity, projectId: string, id: string): Promise<void> {
       await find(identity, projectId, id);
       const removal = database
@@ -111,5 +115,21 @@ export function createDatasets({ database, blobs, events, uploadLimit }: Parts) 
         .execute();
       await orConflict(removal, 'A training job uses this dataset: delete the job first');
     },
+  };
+}
+
+/** The file by which APIs that have no data sets know one. */
+function fileOf(dataset: Dataset, intake: Intake): NewRow<'files'> {
+  return {
+    workspace_id: dataset.workspace_id,
+    name: `${dataset.name}.${intake.format}`,
+    purpose: 'fine-tune',
+    content_kind: 'instruct',
+    lines: intake.records,
+    bytes: intake.source.bytes,
+    blob: intake.source.sha256,
+    source: 'upload',
+    dataset_id: dataset.id,
+    created_by: dataset.created_by,
   };
 }

@@ -42,6 +42,25 @@ export function createInference(parts: DeployedModelParts & { deployments: Deplo
       yield* parts.engine.generate({ model, owner: identity.workspaceId, input: given, maxTokens, sampling }, signal);
     },
 
+    /**
+     * The same from a model by its name or alias: a base model or one that a job made.
+     * @throws AtelierError `unknown_model`, `invalid_request` when it has no chat template, and what the engine throws
+     */
+    async *generateWith(
+      identity: Identity,
+      name: string,
+      request: Omit<GenerateRequest, 'model' | 'owner'>,
+      signal: AbortSignal,
+    ): AsyncGenerator<GenerateEvent, void, void> {
+      const model = await parts.models.get(identity, name);
+      if (request.input.kind === 'chat' && !model.chat)
+        throw new AtelierError('invalid_request', { reason: `The model ${name} has no chat template` });
+      yield* parts.engine.generate(
+        { ...request, model: await parts.models.ref(model), owner: identity.workspaceId },
+        signal,
+      );
+    },
+
     /** Says of a request for something else than text why this deployment cannot answer it: all deployments generate text. */
     async refuse(
       identity: Identity,

@@ -1,13 +1,15 @@
 /** Base models: what can be trained and deployed. Those of the machine's model directories belong to every workspace. */
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import type { ModelRef } from '@atelier/engine';
 import { AtelierError } from '@atelier/errors';
 import type { Logger } from '../../logger.ts';
 import type { BlobStore } from '../../storage/blobs/blob-store.ts';
 import type { Database } from '../../storage/database/database.ts';
-import type { Row } from '../../storage/database/tables.ts';
+import type { Row, RowChange } from '../../storage/database/tables.ts';
 import type { Identity } from '../access/access.ts';
 import { newId } from '../new-id.ts';
+import { checkpointModel } from '../training/checkpoint-model.ts';
 import { readModelFacts } from './model-facts.ts';
 
 export type Model = Row<'models'>;
@@ -16,7 +18,15 @@ export type Models = ReturnType<typeof createModels>;
 /** A longer file name is no model's. */
 const LONGEST_NAME = 200;
 
-export function createModels({ database, blobs, logger }: { database: Database; blobs: BlobStore; logger: Logger }) {
+export type ModelsParts = {
+  database: Database;
+  blobs: BlobStore;
+  logger: Logger;
+  /** Further names of models, such as those that clients of hosted APIs use. */
+  aliases: ReadonlyMap<string, string>;
+};
+
+export function createModels({ database, blobs, logger, aliases }: ModelsParts) {
   /** The models that a workspace may use: everyone's and its own. */
   const visible = (identity: Pick<Identity, 'workspaceId'>) =>
     database
@@ -25,6 +35,22 @@ export function createModels({ database, blobs, logger }: { database: Database; 
       .where((model) =>
         model.or([model('workspace_id', 'is', null), model('workspace_id', '=', identity.workspaceId)]),
       );
+
+  /** The workspace's own model goes before everyone's of the same name. */
+  async function find(identity: Identity, name: string): Promise<Model | undefined> {
+    if (name === '' || name.includes('\0')) return undefined;
+    return visible(identity)
+      .where('name', '=', name)
+      .orderBy('workspace_id', (order) => order.asc().nullsLast())
+      .executeTakeFirst();
+  }
+
+  async function own(identity: Identity, name: string): Promise<Model> {
+    const model = await find(identity, name);
+    if (!model) throw new AtelierError('unknown_model', { name: name.slice(0, 200) });
+    if (model.kind === 'base') throw new AtelierError('forbidden');
+    return model;
+  }
 
   return {
     /**
@@ -59,21 +85,73 @@ export function createModels({ database, blobs, logger }: { database: Database; 
         .execute();
     },
 
-    /** By name. */
+    /** Base models, by name. */
+    async listBase(identity: Identity): Promise<Model[]> {
+      return visible(identity).where('kind', '=', 'base').orderBy('name').execute();
+    },
+
+    /** Base models and those that jobs made, by name. */
     async list(identity: Identity): Promise<Model[]> {
       return visible(identity).orderBy('name').execute();
     },
 
     /** The workspace's own model goes before everyone's of the same name. @throws AtelierError `not_found` */
-    async get(identity: Identity, name: string): Promise<Model> {
-      const model = name.includes('\0')
-        ? undefined
-        : await visible(identity)
-            .where('name', '=', name)
-            .orderBy('workspace_id', (order) => order.asc().nullsLast())
-            .executeTakeFirst();
-      if (!model) throw new AtelierError('not_found', { kind: 'Base model' });
+    async getBase(identity: Identity, name: string): Promise<Model> {
+      const model = await find(identity, name);
+      if (model?.kind !== 'base') throw new AtelierError('not_found', { kind: 'Base model' });
       return model;
+    },
+
+    /** A model by its name, or by one that the operator gave it. @throws AtelierError `unknown_model` */
+    async get(identity: Identity, name: string): Promise<Model> {
+      const model = (await find(identity, name)) ?? (await find(identity, aliases.get(name) ?? ''));
+      if (!model) throw new AtelierError('unknown_model', { name: name.slice(0, 200) });
+      return model;
+    },
+
+    /** The other names of a model. */
+    aliasesOf(model: Pick<Model, 'name'>): string[] {
+      return [...aliases].filter(([, name]) => name === model.name).map(([alias]) => alias);
+    },
+
+    /** @throws AtelierError `unknown_model`; `forbidden` for a base model, which belongs to the operator */
+    async update(
+      identity: Identity,
+      name: string,
+      change: Pick<RowChange<'models'>, 'title' | 'description' | 'archived'>,
+    ): Promise<Model> {
+      const model = await own(identity, name);
+      return database
+        .updateTable('models')
+        .set(change)
+        .where('id', '=', model.id)
+        .returningAll()
+        .executeTakeFirstOrThrow();
+    },
+
+    /**
+     * Forgets the name; the job and its checkpoint stay.
+     * @throws AtelierError `unknown_model`, `forbidden`; `conflict` while a deployment answers with the same checkpoint
+     */
+    async remove(identity: Identity, name: string): Promise<void> {
+      const model = await own(identity, name);
+      const { numDeletedRows } = await database
+        .deleteFrom('models')
+        .where('id', '=', model.id)
+        .where(({ not, exists, selectFrom }) =>
+          not(
+            exists(
+              selectFrom('deployments')
+                .select('id')
+                .whereRef('deployments.training_job_id', '=', 'models.training_job_id')
+                .whereRef('deployments.checkpoint_number', '=', 'models.checkpoint_number')
+                .where('deployments.state', 'in', ['pending', 'deploying', 'deployed']),
+            ),
+          ),
+        )
+        .executeTakeFirst();
+      if (numDeletedRows === 0n)
+        throw new AtelierError('conflict', { reason: 'The model is deployed: cancel the deployment first' });
     },
 
     /** By the id that a training job holds. */
@@ -81,9 +159,23 @@ export function createModels({ database, blobs, logger }: { database: Database; 
       return database.selectFrom('models').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
     },
 
-    /** A path that native code may read. */
+    /** A path that native code may read, of a base model. */
     async file(model: Pick<Model, 'path' | 'blob'>): Promise<string> {
       return model.path ?? blobs.localPath(model.blob!);
+    },
+
+    /** What an engine runs for a model: its file, or what its job made of another's. */
+    async ref(model: Model): Promise<ModelRef> {
+      if (model.training_job_id === null) return { path: await this.file(model) };
+      const checkpoint = await database
+        .selectFrom('checkpoints')
+        .innerJoin('training_jobs', 'training_jobs.id', 'checkpoints.job_id')
+        .innerJoin('models', 'models.id', 'training_jobs.base_model')
+        .select(['checkpoints.adapter_blob', 'checkpoints.model_blob', 'models.path', 'models.blob'])
+        .where('checkpoints.job_id', '=', model.training_job_id)
+        .where('checkpoints.number', '=', model.checkpoint_number)
+        .executeTakeFirstOrThrow();
+      return checkpointModel(blobs, await this.file(checkpoint), checkpoint);
     },
   };
 }

@@ -4,6 +4,7 @@ import type { Database } from '../../storage/database/database.ts';
 import type { Identity } from '../access/access.ts';
 import { isFinished as isDeploymentFinished } from '../deployments/states.ts';
 import { newId } from '../new-id.ts';
+import { defaultProject } from './default-project.ts';
 import { orConflict } from '../stale-reference.ts';
 import { isFinished as isTrainingFinished } from '../training/states.ts';
 import { type Project, requireProject } from './require-project.ts';
@@ -35,6 +36,9 @@ export function createProjects(database: Database) {
         .orderBy('id')
         .execute();
     },
+
+    /** The project for what comes through APIs that know none. */
+    default: (identity: Identity): Promise<Project> => defaultProject(database, identity),
 
     get: (identity: Identity, id: string): Promise<Project> => requireProject(database, identity, id),
 

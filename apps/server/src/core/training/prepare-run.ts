@@ -1,5 +1,7 @@
+import { createReadStream, createWriteStream } from 'node:fs';
 import { access, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { splitRecords } from '@atelier/data';
 import { type RunSpec, runSpecSchema } from '@atelier/tuner/contract';
 import type { z } from 'zod';
@@ -47,16 +49,20 @@ async function makeSpec(
 ): Promise<RunSpec> {
   const settings = trainingSettingsSchema.parse(job.hyper_parameters);
   const model = await models.byId(job.base_model);
-  const recordsOf = async (datasetId: string): Promise<string> => {
-    const { records_blob } = await database
-      .selectFrom('datasets')
-      .select('records_blob')
-      .where('id', '=', datasetId)
-      .executeTakeFirstOrThrow();
-    return blobs.localPath(records_blob!);
+  const recordsOf = async (role: 'train' | 'test'): Promise<string | undefined> => {
+    const rows = await database
+      .selectFrom('training_job_datasets as d')
+      .innerJoin('datasets', 'datasets.id', 'd.dataset_id')
+      .select('datasets.records_blob')
+      .where('d.job_id', '=', job.id)
+      .where('d.role', '=', role)
+      .orderBy('d.position')
+      .execute();
+    const files = await Promise.all(rows.map(({ records_blob }) => blobs.localPath(records_blob!)));
+    return files.length > 1 ? joined(files, path.join(directory, `${role}-all.jsonl`)) : files[0];
   };
-  let train = await recordsOf(job.train_dataset_id);
-  let test = job.test_dataset_id === null ? undefined : await recordsOf(job.test_dataset_id);
+  let train = (await recordsOf('train'))!;
+  let test = await recordsOf('test');
   if (job.split_ratio !== null) {
     const files = { train: path.join(directory, 'train.jsonl'), test: path.join(directory, 'test.jsonl') };
     await splitRecords({ source: train, ...files, testShare: job.split_ratio, seed: job.seed });
@@ -84,6 +90,12 @@ async function makeSpec(
     ...(machine.threads !== null && { threads: machine.threads }),
   };
   return runSpecSchema.parse(spec);
+}
+
+/** One file of all records of `files`, in order; every line of theirs ends with a line break. */
+async function joined(files: readonly string[], to: string): Promise<string> {
+  for (const file of files) await pipeline(createReadStream(file), createWriteStream(to, { flags: 'a', mode: 0o600 }));
+  return to;
 }
 
 /** A share of the records, at least one, in a file of its own. */

@@ -12,6 +12,7 @@ import type { WorkerOptions } from '../../jobs/worker.ts';
 import type { RowChange } from '../../storage/database/tables.ts';
 import { type FollowParts, followRun } from './follow-run.ts';
 import type { JobRow } from './job-row.ts';
+import { nameModel } from './name-model.ts';
 import { prepareRun, type PrepareRunParts } from './prepare-run.ts';
 import { isFinished, type TrainingState } from './states.ts';
 import { testCheckpoints, type TestJobParts } from './test-job.ts';
@@ -61,6 +62,7 @@ export function createJobHandler(parts: RunJobParts): Pick<WorkerOptions, 'handl
         return { state: 'saving', change: { progress: progressAfter.tests } };
       }
       case 'saving':
+        await nameModel(rows, lease, job);
         await removeRun(job.id);
         return { state: 'succeeded', change: { progress: 1 } };
       default:
@@ -87,6 +89,7 @@ export function createJobHandler(parts: RunJobParts): Pick<WorkerOptions, 'handl
     async handle(lease, signal) {
       let job = await rows.read(lease);
       for (; !isFinished(job.state); job = await rows.read(lease)) {
+        if (job.state !== 'cancelling' && (job.paused || (job.state === 'validated' && !job.auto_start))) return;
         const limit = timeLimit(job, parts.limitSeconds);
         try {
           const { state, change } = await advance(lease, job, AbortSignal.any([signal, limit]));

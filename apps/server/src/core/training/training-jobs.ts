@@ -1,21 +1,24 @@
 /** Training jobs as a caller sees them: made, listed, watched, cancelled, removed. run-job.ts does the work. */
 import { AtelierError } from '@atelier/errors';
-import { sql } from 'kysely';
+import { type ExpressionBuilder, sql } from 'kysely';
+import { jsonArrayFrom } from 'kysely/helpers/postgres';
 import type { Wake } from '../../jobs/wake.ts';
 import type { Database } from '../../storage/database/database.ts';
-import type { Row } from '../../storage/database/tables.ts';
+import type { Row, RowChange, Tables } from '../../storage/database/tables.ts';
 import type { Identity } from '../access/access.ts';
 import type { Dataset, Datasets } from '../datasets/datasets.ts';
-import { isId } from '../is-id.ts';
+import { isId, isUuid } from '../is-id.ts';
 import type { Model } from '../models/models.ts';
 import { newId } from '../new-id.ts';
 import { requireProject } from '../projects/require-project.ts';
 import { orConflict } from '../stale-reference.ts';
 import { type TrainingMethod, type TrainingSettings, trainingSettingsSchema } from './settings.ts';
-import { isFinished, stateAfterCancel } from './states.ts';
+import { isFinished, stateAfterCancel, trainingStates, type TrainingState } from './states.ts';
 
-/** With the name of its base model, which the row knows by id. */
-export type TrainingJob = Row<'training_jobs'> & { model_name: string };
+/** With the name of its base model and its data sets, which the row knows by id. */
+export type TrainingJob = Row<'training_jobs'> & { model_name: string; datasets: JobDataset[] };
+export type JobDataset = { role: 'train' | 'test'; dataset_id: string; file_id: string | null; weight: number };
+export type TrainingEvent = Row<'training_events'>;
 export type Checkpoint = Row<'checkpoints'>;
 export type TrainingJobs = ReturnType<typeof createTrainingJobs>;
 
@@ -25,27 +28,49 @@ export type NewTrainingJob = {
   description?: string | undefined;
   model: Model;
   method: TrainingMethod;
-  trainDatasetId: string;
-  testDatasetId?: string | undefined;
+  /** The records of a data set with weight 2 count twice as much as those of one with weight 1. */
+  train: readonly { datasetId: string; weight?: number }[];
+  test?: readonly string[];
   /** Share of the training records that is kept apart for tests; not together with a test data set. */
   splitRatio?: number | undefined;
   seed: number;
   settings: TrainingSettings;
   /** As the API shows them. */
   apiParameters: Record<string, unknown>;
+  /** False: once validated it waits for `start`. */
+  autoStart?: boolean;
+  /** Part of the name of the model that it makes. */
+  suffix?: string | undefined;
+  /** The caller's own. */
+  metadata?: Record<string, string>;
+};
+
+/** Every part that is given has to hold. */
+export type JobFilter = {
+  model?: string | undefined;
+  states?: readonly TrainingState[] | undefined;
+  suffix?: string | undefined;
+  createdBy?: string | undefined;
+  createdAfter?: Date | undefined;
+  createdBefore?: Date | undefined;
+  /** Every pair has to be in the job's. */
+  metadata?: Record<string, string> | undefined;
+  tasks?: readonly string[] | undefined;
 };
 
 type Parts = { database: Database; datasets: Datasets; wake: Wake };
 
 export function createTrainingJobs({ database, datasets, wake }: Parts) {
-  const ofProject = (identity: Identity, projectId: string) =>
+  const ofWorkspace = (identity: Identity) =>
     database
       .selectFrom('training_jobs')
       .innerJoin('models', 'models.id', 'training_jobs.base_model')
       .selectAll('training_jobs')
       .select('models.name as model_name')
-      .where('training_jobs.workspace_id', '=', identity.workspaceId)
-      .where('training_jobs.project_id', '=', projectId);
+      .select((job) => jobDatasets(job).as('datasets'))
+      .where('training_jobs.workspace_id', '=', identity.workspaceId);
+  const ofProject = (identity: Identity, projectId: string) =>
+    ofWorkspace(identity).where('training_jobs.project_id', '=', projectId);
 
   async function find(identity: Identity, projectId: string, id: string): Promise<TrainingJob> {
     await requireProject(database, identity, projectId);
@@ -56,39 +81,74 @@ export function createTrainingJobs({ database, datasets, wake }: Parts) {
     return job;
   }
 
+  async function change(
+    { id, state }: Pick<TrainingJob, 'id' | 'state'>,
+    from: readonly TrainingState[],
+    columns: RowChange<'training_jobs'>,
+    word: string,
+  ): Promise<void> {
+    const { numUpdatedRows } = await database
+      .updateTable('training_jobs')
+      .set({ ...columns, updated_at: sql<Date>`now()` })
+      .where('id', '=', id)
+      .where('state', 'in', from)
+      .executeTakeFirst();
+    if (numUpdatedRows === 0n)
+      throw new AtelierError('conflict', { reason: `A training job that is ${state} cannot be ${word}` });
+    await wake.notify('training');
+  }
+
   return {
     get: find,
 
     /** @throws AtelierError `not_found` for a data set of another project or workspace, `invalid_request` */
     async create(identity: Identity, projectId: string, job: NewTrainingJob): Promise<TrainingJob> {
       await requireProject(database, identity, projectId);
-      const train = await datasets.get(identity, projectId, job.trainDatasetId);
-      const test =
-        job.testDatasetId === undefined ? undefined : await datasets.get(identity, projectId, job.testDatasetId);
+      const get = (id: string) => datasets.get(identity, projectId, id);
+      const train = await Promise.all(job.train.map(({ datasetId }) => get(datasetId)));
+      const test = await Promise.all((job.test ?? []).map(get));
       checkData(train, test, job.splitRatio);
       const id = newId('tr');
-      const insertion = database
-        .insertInto('training_jobs')
-        .values({
-          id,
-          workspace_id: identity.workspaceId,
-          project_id: projectId,
-          name: job.name ?? id,
-          description: job.description ?? null,
-          base_model: job.model.id,
-          task: 'generation',
-          method: job.method,
-          train_dataset_id: train.id,
-          test_dataset_id: test?.id ?? null,
-          split_ratio: job.splitRatio ?? null,
-          api_parameters: JSON.stringify(job.apiParameters),
-          hyper_parameters: JSON.stringify(trainingSettingsSchema.parse(job.settings)),
-          state: 'queued',
-          seed: job.seed,
-          api: job.api,
-          created_by: identity.userId,
-        })
-        .execute();
+      const named = [
+        ...train.map((dataset, position) => ({
+          role: 'train' as const,
+          position,
+          dataset,
+          weight: job.train[position]!.weight ?? 1,
+        })),
+        ...test.map((dataset, position) => ({ role: 'test' as const, position, dataset, weight: 1 })),
+      ].map(({ dataset, ...rest }) => ({
+        workspace_id: identity.workspaceId,
+        job_id: id,
+        dataset_id: dataset.id,
+        ...rest,
+      }));
+      const insertion = database.transaction().execute(async (transaction) => {
+        await transaction
+          .insertInto('training_jobs')
+          .values({
+            id,
+            workspace_id: identity.workspaceId,
+            project_id: projectId,
+            name: job.name ?? id,
+            description: job.description ?? null,
+            base_model: job.model.id,
+            task: 'generation',
+            method: job.method,
+            split_ratio: job.splitRatio ?? null,
+            api_parameters: JSON.stringify(job.apiParameters),
+            hyper_parameters: JSON.stringify(trainingSettingsSchema.parse(job.settings)),
+            state: 'queued',
+            seed: job.seed,
+            api: job.api,
+            created_by: identity.userId,
+            auto_start: job.autoStart ?? true,
+            suffix: job.suffix ?? null,
+            metadata: JSON.stringify(job.metadata ?? {}),
+          })
+          .execute();
+        await transaction.insertInto('training_job_datasets').values(named).execute();
+      });
       await orConflict(insertion, 'The project, a dataset or the base model was deleted meanwhile');
       await wake.notify('training');
       return find(identity, projectId, id);
@@ -98,6 +158,68 @@ export function createTrainingJobs({ database, datasets, wake }: Parts) {
     async list(identity: Identity, projectId: string): Promise<TrainingJob[]> {
       await requireProject(database, identity, projectId);
       return ofProject(identity, projectId).orderBy('training_jobs.created_at').orderBy('training_jobs.id').execute();
+    },
+
+    /** The job of a UUID, whatever its project. @throws AtelierError `not_found` */
+    async byUuid(identity: Identity, uuid: string): Promise<TrainingJob> {
+      const job = isUuid(uuid)
+        ? await ofWorkspace(identity).where('training_jobs.uuid', '=', uuid).executeTakeFirst()
+        : undefined;
+      if (!job) throw new AtelierError('not_found', { kind: 'Training job' });
+      return job;
+    },
+
+    /** A page of the workspace's jobs, newest first, and how many there are. */
+    async page(identity: Identity, filter: JobFilter, { offset, limit }: { offset: number; limit: number }) {
+      const matching = ofWorkspace(identity).where((job) => job.and(conditions(job, filter)));
+      const [jobs, { total }] = await Promise.all([
+        matching
+          .orderBy('training_jobs.created_at', 'desc')
+          .orderBy('training_jobs.id', 'desc')
+          .offset(offset)
+          .limit(limit)
+          .execute(),
+        matching
+          .clearSelect()
+          .select(({ fn }) => fn.countAll<number>().as('total'))
+          .executeTakeFirstOrThrow(),
+      ]);
+      return { jobs, total };
+    },
+
+    /** The states that the job was in, newest first. */
+    async events(job: Pick<TrainingJob, 'id'>): Promise<TrainingEvent[]> {
+      return database
+        .selectFrom('training_events')
+        .selectAll()
+        .where('job_id', '=', job.id)
+        .orderBy('id', 'desc')
+        .execute();
+    },
+
+    /** The model that the job has made. */
+    async modelOf(job: Pick<TrainingJob, 'id'>): Promise<Model | undefined> {
+      return database.selectFrom('models').selectAll().where('training_job_id', '=', job.id).executeTakeFirst();
+    },
+
+    /** Lets a job that was validated, or will be, go on. @throws AtelierError `conflict` when it has begun or ended. */
+    async start(job: Pick<TrainingJob, 'id' | 'state'>): Promise<void> {
+      await change(job, ['queued', 'validating', 'validated'], { auto_start: true }, 'started');
+    },
+
+    /** The job keeps its place and its checkpoint; no worker goes on with it until `resume`. @throws AtelierError `conflict` */
+    async pause(job: Pick<TrainingJob, 'id' | 'state'>): Promise<void> {
+      await change(job, ['queued', 'validating', 'validated', 'running', 'evaluating'], { paused: true }, 'paused');
+    },
+
+    /** @throws AtelierError `conflict` when it has ended. */
+    async resume(job: Pick<TrainingJob, 'id' | 'state'>): Promise<void> {
+      await change(
+        job,
+        trainingStates.filter((state) => !isFinished(state)),
+        { paused: false },
+        'resumed',
+      );
     },
 
     /** Steps in order: every `every`-th one, the first and the latest. */
@@ -181,11 +303,44 @@ export function createTrainingJobs({ database, datasets, wake }: Parts) {
   };
 }
 
-function checkData(train: Dataset, test: Dataset | undefined, splitRatio: number | undefined): void {
+function checkData(train: readonly Dataset[], test: readonly Dataset[], splitRatio: number | undefined): void {
   const refuse = (reason: string): never => {
     throw new AtelierError('invalid_request', { reason });
   };
-  if (test && splitRatio !== undefined) refuse('Give either a test dataset or a split ratio, not both');
-  if (train.state !== 'ready' || (test && test.state !== 'ready')) refuse('The dataset is not ready');
-  if (splitRatio !== undefined && (train.records ?? 0) < 2) refuse('A dataset needs at least two records to be split');
+  if (train.length === 0) refuse('A job needs a dataset to train on');
+  if (test.length > 0 && splitRatio !== undefined) refuse('Give either a test dataset or a split ratio, not both');
+  if ([...train, ...test].some(({ state }) => state !== 'ready')) refuse('The dataset is not ready');
+  const records = train.reduce((sum, dataset) => sum + (dataset.records ?? 0), 0);
+  if (splitRatio !== undefined && records < 2) refuse('A dataset needs at least two records to be split');
+}
+
+type JobTables = Tables & { models: Tables['models'] };
+
+function conditions(job: ExpressionBuilder<JobTables, 'training_jobs' | 'models'>, filter: JobFilter) {
+  const { model, states, suffix, createdBy, createdAfter, createdBefore, metadata, tasks } = filter;
+  return [
+    ...(model === undefined ? [] : [job('models.name', '=', model)]),
+    ...(states === undefined ? [] : [job('training_jobs.state', '=', job.fn.any(job.val(states)))]),
+    ...(suffix === undefined ? [] : [job('training_jobs.suffix', '=', suffix)]),
+    ...(createdBy === undefined ? [] : [job('training_jobs.created_by', '=', createdBy)]),
+    ...(createdAfter === undefined ? [] : [job('training_jobs.created_at', '>=', createdAfter)]),
+    ...(createdBefore === undefined ? [] : [job('training_jobs.created_at', '<=', createdBefore)]),
+    ...(metadata === undefined ? [] : [sql<boolean>`training_jobs.metadata @> ${JSON.stringify(metadata)}::jsonb`]),
+    ...(tasks === undefined ? [] : [job('training_jobs.task', '=', job.fn.any(job.val(tasks)))]),
+  ];
+}
+
+/** The data sets of a job in their order, training first, with the files they were made from. */
+function jobDatasets(job: ExpressionBuilder<Tables, 'training_jobs'>) {
+  return jsonArrayFrom(
+    job
+      .selectFrom('training_job_datasets as d')
+      .leftJoin('files', (join) =>
+        join.onRef('files.dataset_id', '=', 'd.dataset_id').onRef('files.workspace_id', '=', 'd.workspace_id'),
+      )
+      .select(['d.role', 'd.dataset_id', 'd.weight', 'files.id as file_id'])
+      .whereRef('d.job_id', '=', 'training_jobs.id')
+      .orderBy('d.role', 'desc')
+      .orderBy('d.position'),
+  );
 }

@@ -56,16 +56,44 @@ type Models = {
   workspace_id: string | null;
   name: string;
   family: string;
-  kind: string;
+  kind: 'base' | 'fine-tuned';
   blob: string | null;
   path: string | null;
   context_length: number;
   parameters: number;
   chat: boolean;
   created_at: CreatedAt;
+  training_job_id: string | null;
+  checkpoint_number: number | null;
+  title: string | null;
+  description: string | null;
+  archived: Generated<boolean>;
 };
 
-type Projects = { id: string; workspace_id: string; name: string | null; created_by: string; created_at: CreatedAt };
+type Projects = {
+  id: string;
+  workspace_id: string;
+  name: string | null;
+  is_default: Generated<boolean>;
+  created_by: string;
+  created_at: CreatedAt;
+};
+
+type Files = {
+  id: Generated<string>;
+  workspace_id: string;
+  name: string;
+  purpose: string;
+  content_kind: string | null;
+  lines: number | null;
+  bytes: number;
+  blob: string;
+  source: 'upload' | 'platform';
+  dataset_id: string | null;
+  created_by: string;
+  created_at: CreatedAt;
+  expires_at: Date | null;
+};
 
 type Datasets = {
   id: string;
@@ -92,8 +120,6 @@ type TrainingJobs = {
   base_model: string;
   task: string;
   method: string;
-  train_dataset_id: string;
-  test_dataset_id: string | null;
   split_ratio: number | null;
   api_parameters: Json<Record<string, unknown>>;
   hyper_parameters: Json<Record<string, unknown>>;
@@ -114,7 +140,23 @@ type TrainingJobs = {
   lease_expires_at: Date | null;
   attempt: Generated<number>;
   failures: Generated<number>;
+  uuid: Generated<string>;
+  auto_start: Generated<boolean>;
+  paused: Generated<boolean>;
+  suffix: string | null;
+  metadata: ColumnType<Record<string, string>, string | undefined, string>;
 };
+
+type TrainingJobDatasets = {
+  workspace_id: string;
+  job_id: string;
+  role: 'train' | 'test';
+  position: number;
+  dataset_id: string;
+  weight: Generated<number>;
+};
+
+type TrainingEvents = { id: Generated<number>; job_id: string; at: CreatedAt; state: TrainingState };
 
 type TrainingSteps = {
   job_id: string;
@@ -164,7 +206,10 @@ export type Tables = {
   models: Models;
   projects: Projects;
   datasets: Datasets;
+  files: Files;
   training_jobs: TrainingJobs;
+  training_job_datasets: TrainingJobDatasets;
+  training_events: TrainingEvents;
   training_steps: TrainingSteps;
   training_validations: TrainingValidations;
   checkpoints: Checkpoints;

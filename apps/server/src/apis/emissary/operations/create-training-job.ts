@@ -24,7 +24,7 @@ export const createTrainingJob: Operation = (app, { models, projects, trainingJo
       const { project_id } = request.params;
       await projects.get(identity, project_id);
       refuseUnsupported(request.body);
-      const model = await models.get(identity, request.body.base_model);
+      const model = await models.getBase(identity, request.body.base_model);
       const job = await trainingJobs.create(identity, project_id, newTrainingJob(request.body, model));
       return reply.code(201).send(trainingJobSummary(job));
     },

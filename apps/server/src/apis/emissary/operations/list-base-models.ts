@@ -15,6 +15,6 @@ export const listBaseModels: Operation = (app, { models }) => {
         response: { 200: baseModelListSchema, ...errorResponses },
       },
     },
-    async (request) => (await models.list(identityOf(request))).map(baseModel),
+    async (request) => (await models.listBase(identityOf(request))).map(baseModel),
   );
 };

@@ -16,6 +16,6 @@ export const retrieveBaseModel: Operation = (app, { models }) => {
         response: { 200: baseModelSchema, ...errorResponses },
       },
     },
-    async (request) => baseModel(await models.get(identityOf(request), request.params.base_model_name)),
+    async (request) => baseModel(await models.getBase(identityOf(request), request.params.base_model_name)),
   );
 };

@@ -20,10 +20,14 @@ export const retrieveTrainingJob: Operation = (app, { datasets, trainingJobs }) 
       const identity = identityOf(request);
       const { project_id, training_job_id } = request.params;
       const job = await trainingJobs.get(identity, project_id, training_job_id);
+      const dataset = async (role: 'train' | 'test') => {
+        const named = job.datasets.find((each) => each.role === role);
+        return named && datasets.get(identity, project_id, named.dataset_id);
+      };
       const every = job.api_parameters['logging_steps'];
       return trainingJobDetail(job, {
-        train: await datasets.get(identity, project_id, job.train_dataset_id),
-        test: job.test_dataset_id === null ? undefined : await datasets.get(identity, project_id, job.test_dataset_id),
+        train: (await dataset('train'))!,
+        test: await dataset('test'),
         steps: await trainingJobs.steps(job, typeof every === 'number' ? every : 1),
         validations: await trainingJobs.validations(job),
       });
