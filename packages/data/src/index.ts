@@ -15,13 +15,20 @@ export {
   type LabelledRecord,
   type PairRecord,
   type PreferenceRecord,
+  type RatingRecord,
   type RecordKind,
   type TextRecord,
 } from './records/record.ts';
 export { countRecords, encodeRecords, readRecords, writeRecords } from './records/record-file.ts';
 export { splitRecords, type SplitOptions } from './records/split-records.ts';
 export { convertDataset, type DatasetFormat } from './upload/convert-dataset.ts';
-export { emissaryProfile, laminiProfile, mistralProfile, type DatasetProfile } from './upload/profiles.ts';
+export {
+  emissaryProfile,
+  laminiProfile,
+  llamaStackProfile,
+  mistralProfile,
+  type DatasetProfile,
+} from './upload/profiles.ts';
 export { breakSpecials, splitSpecial, type RenderedPart } from './chat-template/special-tokens.ts';
 export type { ChatTemplate, Conversation } from './chat-template/template-input.ts';
 export {
@@ -33,6 +40,8 @@ export type { Tokenizer } from './rows/tokenizer.ts';
 export type { TokenRow } from './rows/token-row.ts';
 export { promptTokens, type Prompt, type PromptModel } from './rows/prompt-tokens.ts';
 export { createRowBuilder, type RowBuilder, type RowBuilderOptions } from './rows/row-builder.ts';
+export { preferenceRows, type PreferenceRows } from './rows/preference-rows.ts';
+export { fimPromptTokens } from './rows/fim-row.ts';
 export { packRows, type MicroBatch, type PackedEpoch } from './packing/pack-rows.ts';
 export type { PackingOptions } from './packing/plan-packing.ts';
 export { promptModelOf, type Vocabulary } from './rows/vocabulary.ts';

@@ -49,6 +49,14 @@ const preferenceRecordSchema = z.object({
   rejected: z.string(),
 });
 
+/** One answer to a conversation, found good or not. */
+const ratingRecordSchema = z.object({
+  kind: z.literal('rating'),
+  messages: z.array(chatMessageSchema).min(1),
+  answer: z.string(),
+  desirable: z.boolean(),
+});
+
 export const datasetRecordSchema = z.union([
   conversationRecordSchema,
   completionRecordSchema,
@@ -57,6 +65,7 @@ export const datasetRecordSchema = z.union([
   labelledRecordSchema,
   pairRecordSchema,
   preferenceRecordSchema,
+  ratingRecordSchema,
 ]);
 
 export type ConversationRecord = z.infer<typeof conversationRecordSchema>;
@@ -66,5 +75,6 @@ export type FimRecord = z.infer<typeof fimRecordSchema>;
 export type LabelledRecord = z.infer<typeof labelledRecordSchema>;
 export type PairRecord = z.infer<typeof pairRecordSchema>;
 export type PreferenceRecord = z.infer<typeof preferenceRecordSchema>;
+export type RatingRecord = z.infer<typeof ratingRecordSchema>;
 export type DatasetRecord = z.infer<typeof datasetRecordSchema>;
 export type RecordKind = DatasetRecord['kind'];

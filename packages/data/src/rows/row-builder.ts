@@ -1,18 +1,19 @@
-import { AtelierError, isAtelierError } from '@atelier/errors';
-import type { ChatMessage } from '../records/message.ts';
+import { AtelierError } from '@atelier/errors';
 import type { DatasetRecord } from '../records/record.ts';
-import { conversationRows, type Reply } from './conversation-rows.ts';
-import { chatTemplateOf, rawPromptTokens, type PromptModel } from './prompt-tokens.ts';
-import { createReplyText } from './reply-text.ts';
+import { randomIntegers } from '../random.ts';
+import { fimRow } from './fim-row.ts';
+import { rawPromptTokens, type PromptModel } from './prompt-tokens.ts';
+import { recordRows, type Part } from './record-rows.ts';
+import { textRows } from './text-rows.ts';
 import { RowWriter, type TokenRow } from './token-row.ts';
-import { turnConversations, turnsOf } from './turns.ts';
-
-/** Records turned into rows together, so that the renderer gets whole batches. */
-const batchRecords = 256;
 
 export type RowBuilderOptions = PromptModel & {
   /** How a completion record becomes text: as a user's and an assistant's turn, or as it is. */
   readonly promptFormat: 'chat' | 'raw';
+  /** Texts go on in as many rows of at most so many tokens as they need, and texts with a hole lose what is farthest from it; absent, rows are as long as they are. */
+  readonly maxTokens?: number;
+  /** Share of the texts with a hole whose suffix is shown before their prefix, 0 when absent; `seed` decides which. */
+  readonly fim?: { readonly suffixFirstShare: number; readonly seed: number };
 };
 
 export interface RowBuilder {
@@ -23,105 +24,52 @@ export interface RowBuilder {
   rows(records: AsyncIterable<DatasetRecord>, signal?: AbortSignal): AsyncIterable<TokenRow>;
 }
 
-type Source = { readonly number: number; readonly record: DatasetRecord };
-type Dialogue = { readonly messages: readonly ChatMessage[]; readonly tools?: readonly unknown[] | undefined };
-
 export function createRowBuilder(options: RowBuilderOptions): RowBuilder {
-  const { tokenizer, renderer, promptFormat } = options;
-  const replyText = createReplyText(options);
+  const { tokenizer, promptFormat, maxTokens = Infinity, fim = { suffixFirstShare: 0, seed: 0 } } = options;
 
-  function dialogueOf(record: DatasetRecord): Dialogue | undefined {
-    if (record.kind === 'conversation') return record;
-    if (record.kind !== 'completion' || promptFormat === 'raw') return undefined;
-    return {
-      messages: [
-        { role: 'user', content: record.prompt },
-        { role: 'assistant', content: record.completion },
-      ],
-    };
-  }
-
-  /** The row of a record that is no dialogue. */
-  function plainRow(record: DatasetRecord): TokenRow | undefined {
-    const plain = (text: string): Iterable<number> => tokenizer.encode(text, { parseSpecial: false });
-    const eos = tokenizer.eosId === undefined ? [] : [tokenizer.eosId];
-    if (record.kind === 'completion') {
-      const prompt = new RowWriter(rawPromptTokens(tokenizer, record.prompt));
-      return prompt.add(plain(record.completion), 1).add(eos, 1).row();
-    }
-    if (record.kind === 'text') {
-      return new RowWriter().add(rawPromptTokens(tokenizer, record.text), 1).add(eos, 1).row();
-    }
-    if (record.kind === 'fim') {
-      const { fim } = tokenizer;
-      if (fim === undefined) {
-        throw new AtelierError('template_failed', { reason: 'the model has no fill-in-the-middle tokens' });
+  function part(record: DatasetRecord, number: number): Part {
+    switch (record.kind) {
+      case 'conversation':
+        return record;
+      case 'completion':
+        if (promptFormat === 'raw') return present(completionRow(record.prompt, record.completion));
+        return {
+          messages: [
+            { role: 'user', content: record.prompt },
+            { role: 'assistant', content: record.completion },
+          ],
+        };
+      case 'text':
+        return textRows(tokenizer, record.text, maxTokens);
+      case 'fim': {
+        const suffixFirst = randomIntegers(fim.seed, number)(2 ** 24) < fim.suffixFirstShare * 2 ** 24;
+        return present(fimRow(tokenizer, record, suffixFirst, maxTokens));
       }
-      const hole = [fim.prefix, ...plain(record.prefix), fim.suffix, ...plain(record.suffix), fim.middle];
-      return new RowWriter().add(hole, 1).add(plain(record.middle), 1).add(eos, 1).row();
+      default:
+        throw new AtelierError('unsupported_task', {
+          task: record.kind,
+          supported: 'conversation, completion, text, fim',
+        });
     }
-    throw new AtelierError('unsupported_task', { task: record.kind, supported: 'conversation, completion, text, fim' });
   }
 
-  async function rowsOf(batch: readonly Source[], signal: AbortSignal | undefined): Promise<TokenRow[]> {
-    const dialogues = batch.map(({ record }) => dialogueOf(record));
-    const conversations = dialogues.map((dialogue) => (dialogue === undefined ? [] : turnConversations(dialogue)));
-    const wanted = conversations.flat();
-    const rendered = wanted.length === 0 ? [] : await renderer.renderMany(chatTemplateOf(options), wanted, signal);
-    const rows: TokenRow[] = [];
-    let at = 0;
-    for (const [i, { number, record }] of batch.entries()) {
-      const dialogue = dialogues[i];
-      const texts = rendered.slice(at, (at += conversations[i]!.length));
-      try {
-        const made = dialogue === undefined ? [plainRow(record)] : await dialogueRows(dialogue, texts);
-        rows.push(...made.filter((row) => row !== undefined));
-      } catch (error) {
-        if (!isAtelierError(error) || error.code !== 'template_failed') throw error;
-        throw new AtelierError('template_failed', { reason: `record ${number}: ${error.details['reason']}` }, error);
-      }
-    }
-    return rows;
-  }
-
-  async function dialogueRows({ messages }: Dialogue, texts: readonly (string | AtelierError)[]): Promise<TokenRow[]> {
-    const rendered = texts.map((text) => {
-      if (typeof text !== 'string') throw text;
-      return text;
-    });
-    const spoken = messages.filter(({ role }) => role === 'assistant');
-    const replies: Reply[] = [];
-    for (const [i, turn] of turnsOf(rendered).entries()) {
-      const message = spoken[i]!;
-      replies.push({ turn, text: await replyText(turn, message), weight: message.weight ?? 1 });
-    }
-    return conversationRows(options, replies);
+  function completionRow(prompt: string, completion: string): TokenRow | undefined {
+    const writer = new RowWriter(rawPromptTokens(tokenizer, prompt));
+    writer.add(tokenizer.encode(completion, { parseSpecial: false }), 1);
+    return (tokenizer.eosId === undefined ? writer : writer.add([tokenizer.eosId], 1)).row();
   }
 
   return {
-    async *rows(records, signal) {
-      let pending: Promise<TokenRow[]> | undefined;
-      for await (const batch of inBatches(records)) {
-        const next = rowsOf(batch, signal);
-        // Awaited one batch later: the renderer works on it while the rows before it are consumed.
-        next.catch(() => {});
-        if (pending !== undefined) yield* await pending;
-        pending = next;
-      }
-      if (pending !== undefined) yield* await pending;
-    },
+    rows: (records, signal) =>
+      recordRows(
+        options,
+        { parts: (record, number) => [part(record, number)], join: (rows) => rows.flat() },
+        records,
+        signal,
+      ),
   };
 }
 
-async function* inBatches(records: AsyncIterable<DatasetRecord>): AsyncIterable<Source[]> {
-  let batch: Source[] = [];
-  let number = 0;
-  for await (const record of records) {
-    batch.push({ number: ++number, record });
-    if (batch.length === batchRecords) {
-      yield batch;
-      batch = [];
-    }
-  }
-  if (batch.length > 0) yield batch;
+function present(row: TokenRow | undefined): TokenRow[] {
+  return row === undefined ? [] : [row];
 }

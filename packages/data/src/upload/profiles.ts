@@ -1,6 +1,7 @@
 /** Which forms of rows each API takes, as its documents say. */
 import { completionShape, type CompletionShape } from './completion-shape.ts';
 import { conversationShape } from './conversation-shape.ts';
+import { preferenceShape, ratingShape } from './preference-shape.ts';
 import type { Shape } from './shape.ts';
 import { textShape } from './text-shape.ts';
 
@@ -32,4 +33,9 @@ export const mistralProfile: DatasetProfile = {
     conversationShape({ ...mistralConversation, field: 'interactions' }),
     textShape,
   ],
+};
+
+/** Llama Stack leaves the form of its data sets open; these are the ones in use for what it trains. */
+export const llamaStackProfile: DatasetProfile = {
+  jsonl: [preferenceShape, ratingShape, conversationShape(mistralConversation), textShape],
 };

@@ -41,6 +41,9 @@ const publicNames = new Set([
   'messages',
   'interactions',
   'tools',
+  'chosen',
+  'rejected',
+  'label',
 ]);
 
 function textProblem(text: string): string | undefined {

@@ -15,10 +15,12 @@ export const hyperParametersSchema = z.strictObject({
   steps: count.optional(),
   /** Tokens in one packed micro-batch. */
   batchTokens: z.int().min(16).max(1_048_576).default(2048),
-  /** Rows longer than this are cut at the end; at most the model's context. */
+  /** Rows longer than this are cut at the end, plain texts go on in further rows; at most the model's context. */
   maxSequenceTokens: z.int().min(8).max(1_048_576).default(1024),
   /** Loss weight of tokens that carry none of their own, such as a prompt's; 0 learns from answers alone. */
   promptLossWeight: z.number().min(0).max(1).default(0),
+  /** Share of the texts with a hole that show their suffix before their prefix. */
+  fimSuffixFirstShare: z.number().min(0).max(1).default(0),
   /** Micro-batches whose gradients are summed before one optimizer step. */
   gradientAccumulation: z.int().min(1).max(4096).default(1),
   learningRate: z.number().positive().max(10).default(2e-4),

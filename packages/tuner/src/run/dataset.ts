@@ -23,7 +23,7 @@ export type Rows = {
   readonly truncated: number;
 };
 
-/** Tokenises record files with the base model's own vocabulary and chat template. Rows are cut at `limit` tokens; `promptWeight` is the loss weight of tokens that have none, `now` the time that templates print, in milliseconds. */
+/** Tokenises record files with the base model's own vocabulary and chat template. Rows are cut at `limit` tokens, texts go on in further rows; `promptWeight` is the loss weight of tokens that have none, `now` the time that templates print, in milliseconds. */
 export async function readRows(
   spec: RunSpec,
   baseModel: string,
@@ -38,6 +38,8 @@ export async function readRows(
   const builder = createRowBuilder({
     ...promptModelOf(model.vocab, model.chatTemplate, renderer),
     promptFormat: model.chatTemplate === undefined ? 'raw' : spec.promptFormat,
+    maxTokens: limit,
+    fim: { suffixFirstShare: spec.hyperParameters.fimSuffixFirstShare, seed: spec.seed },
     now,
   });
   const rows: TokenRow[] = [];

@@ -1,0 +1,142 @@
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import {
+  createRowBuilder,
+  createTemplateRenderer,
+  fimPromptTokens,
+  type DatasetRecord,
+  type RowBuilderOptions,
+  type TokenRow,
+} from '../src/index.ts';
+import { ChunkTokenizer } from './chunk-tokenizer.ts';
+
+const renderer = createTemplateRenderer({ timeoutMs: 10_000 });
+afterAll(() => renderer[Symbol.asyncDispose]());
+
+const specialTokens = ['<s>', '</s>', '<P>', '<S>', '<M>'];
+
+type Builder = Omit<RowBuilderOptions, 'renderer' | 'promptFormat' | 'tokenizer' | 'specialTokens'>;
+
+async function rowsOf(
+  tokenizer: ChunkTokenizer,
+  records: DatasetRecord[],
+  options: Partial<Builder> = {},
+): Promise<TokenRow[]> {
+  const builder = createRowBuilder({
+    bosToken: '<s>',
+    eosToken: '</s>',
+    specialTokens,
+    ...options,
+    renderer,
+    tokenizer,
+    promptFormat: 'raw',
+  });
+  async function* source(): AsyncIterable<DatasetRecord> {
+    yield* records;
+  }
+  return Array.fromAsync(builder.rows(source()));
+}
+
+function tokenizer(addBos = false): ChunkTokenizer & { fim: { prefix: number; suffix: number; middle: number } } {
+  const made = new ChunkTokenizer(specialTokens, { addBos });
+  const [prefix, suffix, middle] = ['<P>', '<S>', '<M>'].map((text) => made.specialId(text)!) as [
+    number,
+    number,
+    number,
+  ];
+  return Object.assign(made, { fim: { prefix, suffix, middle } });
+}
+
+const learnt = ({ weights }: TokenRow): number[] => [...weights];
+
+describe('a text longer than a row', () => {
+  it('goes on in rows that begin with the last token of the one before', async () => {
+    const own = tokenizer(true);
+    const rows = await rowsOf(own, [{ kind: 'text', text: 'aaabbbcccdddeee' }], { maxTokens: 4 });
+    expect(rows.map((row) => own.decode(row.tokens))).toEqual(['<s>aaabbbccc', 'cccdddeee</s>']);
+    expect(rows.map(learnt)).toEqual([
+      [0, 1, 1, 1],
+      [0, 1, 1, 1],
+    ]);
+  });
+
+  it('is learnt whole, each token once, in rows that are full but the last, whatever their length', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.string({ minLength: 1, maxLength: 40 }), { minLength: 1, maxLength: 5 }),
+        fc.integer({ min: 2, max: 12 }),
+        fc.boolean(),
+        async (texts, maxTokens, addBos) => {
+          const own = tokenizer(addBos);
+          const documents = texts.map((text) => [
+            ...(addBos ? [own.bosId!] : []),
+            ...own.encode(text),
+            own.specialId('</s>')!,
+          ]);
+          const rows = await rowsOf(
+            own,
+            texts.map((text) => ({ kind: 'text', text })),
+            { maxTokens },
+          );
+          const predicted = rows.flatMap((row) => [...row.tokens.slice(1)]);
+          expect(predicted).toEqual(documents.flatMap((document) => document.slice(1)));
+          for (const row of rows) {
+            expect(row.tokens.length).toBeLessThanOrEqual(maxTokens);
+            expect(learnt(row)).toEqual([0, ...Array<number>(row.tokens.length - 1).fill(1)]);
+          }
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+});
+
+describe('a text with a hole', () => {
+  const record = { kind: 'fim', prefix: 'aaabbb', middle: 'mmm', suffix: 'yyyzzz' } as const;
+
+  it('has its suffix first in the share asked for, the same for the same seed', async () => {
+    const own = tokenizer();
+    const first = (row: TokenRow): boolean => own.decode(row.tokens) === '<P><S>yyyzzz<M>aaabbbmmm</s>';
+    const records = Array.from({ length: 400 }, () => record);
+    const share = async (suffixFirstShare: number, seed: number): Promise<boolean[]> =>
+      (await rowsOf(own, records, { fim: { suffixFirstShare, seed } })).map(first);
+    const half = await share(0.5, 1);
+    expect(half.filter(Boolean).length).toBeGreaterThan(150);
+    expect(half.filter(Boolean).length).toBeLessThan(250);
+    expect(await share(0.5, 1)).toEqual(half);
+    expect(await share(0.5, 2)).not.toEqual(half);
+    expect((await share(0, 1)).some(Boolean)).toBe(false);
+    expect((await share(1, 1)).every(Boolean)).toBe(true);
+    const [row] = await rowsOf(own, [record]);
+    expect(own.decode(row!.tokens)).toBe('<P>aaabbb<S>yyyzzz<M>mmm</s>');
+    expect(learnt(row!)).toEqual([0, ...Array<number>(8).fill(1)]);
+  });
+
+  it('keeps what is nearest to the hole where it is too long, and is left out where the hole is', async () => {
+    const own = tokenizer();
+    const text = async (maxTokens: number): Promise<string[]> =>
+      (await rowsOf(own, [record], { maxTokens })).map((row) => own.decode(row.tokens));
+    expect(await text(9)).toEqual(['<P>aaabbb<S>yyyzzz<M>mmm</s>']);
+    expect(await text(7)).toEqual(['<P>bbb<S>yyy<M>mmm</s>']);
+    expect(await text(5)).toEqual(['<P><S><M>mmm</s>']);
+    expect(await text(4)).toEqual([]);
+    const lopsided = await rowsOf(own, [{ ...record, suffix: '' }], { maxTokens: 7 });
+    expect(own.decode(lopsided[0]!.tokens)).toBe('<P>aaabbb<S><M>mmm</s>');
+  });
+
+  it('begins like every sequence of its vocabulary, and like the prompt that serves it', async () => {
+    const own = tokenizer(true);
+    const [row] = await rowsOf(own, [record]);
+    const prompt = fimPromptTokens(own, record);
+    expect(own.decode(prompt)).toBe('<s><P>aaabbb<S>yyyzzz<M>');
+    expect([...row!.tokens.slice(0, prompt.length)]).toEqual(prompt);
+  });
+
+  it('is refused where the vocabulary has no tokens for holes', async () => {
+    const without = new ChunkTokenizer(specialTokens);
+    await expect(rowsOf(without, [{ kind: 'text', text: 'a' }, record])).rejects.toMatchObject({
+      code: 'template_failed',
+      details: { reason: expect.stringContaining('record 2: the model was not made to fill in the middle') },
+    });
+  });
+});
