@@ -78,7 +78,7 @@ describe('a text longer than a row', () => {
             texts.map((text) => ({ kind: 'text', text })),
             { maxTokens },
           );
-          const predicted = rows.flatMap((row) => [...row.tokens.slice(1)]);
+          const predicted = rows.flatMap((row) => Array.from(row.tokens.subarray(1)));
           expect(predicted).toEqual(documents.flatMap((document) => document.slice(1)));
           for (const row of rows) {
             expect(row.tokens.length).toBeLessThanOrEqual(maxTokens);
@@ -129,7 +129,7 @@ describe('a text with a hole', () => {
     const [row] = await rowsOf(own, [record]);
     const prompt = fimPromptTokens(own, record);
     expect(own.decode(prompt)).toBe('<s><P>aaabbb<S>yyyzzz<M>');
-    expect([...row!.tokens.slice(0, prompt.length)]).toEqual(prompt);
+    expect(Array.from(row!.tokens.subarray(0, prompt.length))).toEqual(prompt);
   });
 
   it('is refused where the vocabulary has no tokens for holes', async () => {
