@@ -1,2 +1,10 @@
-export { hyperParametersSchema, loraTargets, runSpecSchema, type HyperParameters, type RunSpec } from './spec.ts';
+export {
+  hyperParametersSchema,
+  loraTargets,
+  methods,
+  quantizations,
+  runSpecSchema,
+  type HyperParameters,
+  type RunSpec,
+} from './spec.ts';
 export { runEventSchema, type RunEvent } from './events.ts';

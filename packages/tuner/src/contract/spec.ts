@@ -8,6 +8,21 @@ const count = z.int().min(1).max(1_000_000_000);
 
 export const loraTargets = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const;
 
+/** What QLoRA keeps matrices of a float type in; `none` keeps them as the file has them. */
+export const quantizations = [
+  'q8_0',
+  'q6_k',
+  'q5_k',
+  'q4_k',
+  'q3_k',
+  'q2_k',
+  'q5_1',
+  'q5_0',
+  'q4_1',
+  'q4_0',
+  'none',
+] as const;
+
 export const hyperParametersSchema = z.strictObject({
   /** Passes over the training data; ignored when `steps` is given. */
   epochs: z.int().min(1).max(10_000).default(3),
@@ -42,6 +57,8 @@ export const hyperParametersSchema = z.strictObject({
     .array(z.enum(loraTargets))
     .min(1)
     .default([...loraTargets]),
+  /** QLoRA: what matrices that the file has as F32, F16 or BF16 become in memory; quantised ones stay as they are. */
+  quantization: z.enum(quantizations).default('q8_0'),
   /** Recompute each layer's forward inside its backward: less memory, more arithmetic. */
   activationCheckpointing: z.boolean().default(false),
   /** Optimizer steps between checkpoints; absent: one at the end of each epoch. */
@@ -53,10 +70,16 @@ export const hyperParametersSchema = z.strictObject({
 });
 export type HyperParameters = z.infer<typeof hyperParametersSchema>;
 
+/**
+ * `lora` trains a low-rank adapter beside weights expanded to F32, `qlora` the same beside weights that stay quantised in
+ * memory, `full` all weights.
+ */
+export const methods = ['lora', 'qlora', 'full'] as const;
+
 export const runSpecSchema = z.strictObject({
   version: z.literal(1),
   task: z.enum(['generation']),
-  method: z.enum(['lora', 'full']),
+  method: z.enum(methods),
   /** GGUF file of the base model, absolute or relative to the run directory. */
   baseModel: z.string().min(1),
   /** Record files (JSONL of DatasetRecord). */

@@ -1,10 +1,11 @@
 /** Tensors that outlive a graph: weights, gradients, optimizer moments, inputs. */
 import { AtelierError } from '@atelier/errors';
 import type { Pointer } from '@atelier/llama';
+import type { ggml_type } from '@atelier/llama/enums';
 import type { Device } from './device.ts';
 import type { Context, Tensor } from './operators.ts';
-import { F32, I32 } from './tape.ts';
-import { elements, type Shape } from './value.ts';
+import { F32 } from './tape.ts';
+import type { Shape } from './value.ts';
 
 /** Reserves tensors first, then allocates them all in one buffer of the device. */
 export class Memory implements Disposable {
@@ -23,12 +24,13 @@ export class Memory implements Disposable {
     });
   }
 
-  reserve(shape: Shape, type: typeof F32 | typeof I32 = F32): Tensor {
+  reserve(shape: Shape, type: ggml_type = F32): Tensor {
     const { c } = this.#device;
     const [a = 1, b = 1, d = 1, e = 1] = shape;
-    this.bytes += elements(shape) * 4;
     // A tensor's number of dimensions is what its trailing ones say, so 4d serves all.
-    return c.ggml_new_tensor_4d(this.#context, type, a, b, d, e);
+    const tensor = c.ggml_new_tensor_4d(this.#context, type, a, b, d, e);
+    this.bytes += Number(c.ggml_nbytes(tensor));
+    return tensor;
   }
 
   /** Allocates and zeroes everything reserved. Nothing may be reserved afterwards. */

@@ -1,14 +1,24 @@
+import type { GgmlType } from '@atelier/llama/gguf';
 import type { Tensor } from './operators.ts';
 
 /** Dimensions in ggml's order, fastest first: a matrix of `rows` rows of `width` numbers is [width, rows]. */
 export type Shape = readonly number[];
 
-/** A tensor of the graph with what backward needs to know of it. Always F32. */
+/** How a frozen matrix is kept when not as F32, and what unpacks its rows. */
+export type Stored = {
+  readonly type: GgmlType;
+  /** I32 0, 1, 2, ...: as many as `unpackedRows` of the matrix at least. */
+  readonly indices: Tensor;
+};
+
+/** A tensor of the graph with what backward needs to know of it. F32 unless it is `stored` otherwise. */
 export type Value = {
   readonly name: string;
   readonly tensor: Tensor;
   readonly shape: Shape;
   readonly needsGradient: boolean;
+  /** Present: the matrix is frozen and in another type; `unpacked.ts` reads it. */
+  readonly stored?: Stored;
   /** Where a trained parameter's gradient is summed over micro-batches; absent for intermediate values. */
   readonly gradientSum?: Tensor;
   /** The gradient so far while backward runs. */

@@ -1,13 +1,16 @@
 /** A model's tensors on the device, frozen or trained, and the low-rank additions to them. */
 import type { GgufFile } from '@atelier/llama/gguf';
-import { dequantise, readTensor } from '@atelier/llama/gguf';
+import { ggmlTypes } from '@atelier/llama/gguf';
 import { AtelierError } from '@atelier/errors';
 import type { Device } from '../graph/device.ts';
 import { Memory, upload } from '../graph/memory.ts';
+import { I32 } from '../graph/tape.ts';
+import { unpackedRows } from '../graph/unpacked.ts';
 import { elements, type Shape, type Value } from '../graph/value.ts';
 import type { LowRank } from '../operations/linear.ts';
 import { randomStream, uniform } from '../random.ts';
 import { readConfig, tensorShapes, type ModelConfig } from './config.ts';
+import { fillTensor, storedType, type Quantization } from './stored-tensors.ts';
 
 /** A tensor that training changes. `gradientSum` of its value holds the gradient summed since the last optimizer step. */
 export type Parameter = {
@@ -20,6 +23,8 @@ export type LoraOptions = {
   readonly alpha: number;
   readonly targets: readonly string[];
   readonly seed: number;
+  /** QLoRA: keeps the base's matrices quantised. Absent: they are expanded to F32. */
+  readonly quantization?: Quantization;
 };
 
 /** GGUF names of the matrices that each target word stands for. */
@@ -89,7 +94,10 @@ export class Weights implements Disposable {
     for (const memory of [...this.#memories, this.#gradients]) memory[Symbol.dispose]();
   }
 
-  /** Reads every tensor of the file to F32. With `lora` the model is frozen and low-rank pairs are trained; without, all of it is. */
+  /**
+   * Reads the file tensor by tensor. With `lora` the model is frozen and low-rank pairs are trained; without, all of it is.
+   * Everything is F32, except that `lora.quantization` keeps the matrices in smaller types.
+   */
   static async load(device: Device, path: string, file: GgufFile, lora?: LoraOptions): Promise<Weights> {
     const config = readConfig(file, path);
     const shapes = tensorShapes(config, file);
@@ -109,11 +117,20 @@ export class Weights implements Disposable {
       parameters.push({ name, value });
       return value;
     };
+    const files = new Map(file.tensors.map((tensor) => [tensor.name, tensor]));
+    const indexCount = Math.max(
+      ...[...shapes.values()].map(([width = 1, rows = 1]) => Math.min(rows, unpackedRows(width))),
+    );
+    const indices = lora?.quantization ? memory.reserve([indexCount], I32) : undefined;
     for (const [name, shape] of shapes) {
       const frozen = lora !== undefined || name === 'rope_freqs.weight';
+      const type = storedType(files.get(name)!, lora?.quantization);
+      const stored = indices !== undefined && type !== 'F32' ? { stored: { type, indices } } : {};
       values.set(
         name,
-        frozen ? { name, tensor: memory.reserve(shape), shape, needsGradient: false } : trained(name, shape),
+        frozen
+          ? { name, tensor: memory.reserve(shape, ggmlTypes[type].id), shape, needsGradient: false, ...stored }
+          : trained(name, shape),
       );
     }
     const lowRank = new Map<string, LowRank>();
@@ -130,8 +147,15 @@ export class Weights implements Disposable {
     }
     memory.allocate();
     gradients.allocate();
+    if (indices)
+      upload(
+        device,
+        indices,
+        Int32Array.from({ length: indexCount }, (_, i) => i),
+      );
     for (const tensor of file.tensors) {
-      upload(device, values.get(tensor.name)!.tensor, dequantise(tensor.type, await readTensor(path, tensor)));
+      const { tensor: target, stored } = values.get(tensor.name)!;
+      await fillTensor(device, path, tensor, target, stored?.type ?? 'F32');
     }
     if (lora) {
       for (const [index, { a }] of [...lowRank.values()].entries())

@@ -43,7 +43,7 @@ export function crossEntropy(tape: Tape, weight: Value, chunk: LossChunk, train:
     x.shape[0] === width && x.shape[1] === rows,
     `[${width}, ${rows}] for ${describe(weight)}`,
   );
-  const logits = forward(tape, weight.tensor, x.tensor, width, vocabulary, rows, 1);
+  const logits = forward(tape, weight, x.tensor, width, vocabulary, rows, 1);
   const probabilities = c.ggml_soft_max(ctx, logits);
   const flat = tape.reshape(probabilities, [1, vocabulary * rows]);
   const chosen = tape.reshape(c.ggml_get_rows(ctx, flat, labels.targets), [rows]);
@@ -63,6 +63,6 @@ export function crossEntropy(tape: Tape, weight: Value, chunk: LossChunk, train:
   const weighted = c.ggml_mul(ctx, probabilities, perRow);
   const dLogits = c.ggml_sub(ctx, weighted, tape.reshape(oneHot, [vocabulary, rows]));
   gradientOfWeight(tape, weight, x.tensor, dLogits, width, vocabulary, rows, 1);
-  gradientOfInput(tape, weight.tensor, dLogits, x, width, vocabulary, rows, 1);
+  gradientOfInput(tape, weight, dLogits, x, width, vocabulary, rows, 1);
   return { loss };
 }

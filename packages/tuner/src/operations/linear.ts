@@ -1,6 +1,7 @@
 import type { Tensor } from '../graph/operators.ts';
 import type { Gemm } from '../graph/product.ts';
 import type { Tape } from '../graph/tape.ts';
+import { unpacked } from '../graph/unpacked.ts';
 import { requireShape, type Value } from '../graph/value.ts';
 
 /** A low-rank addition to a frozen matrix: W + scale * B A (Hu et al. 2021, arXiv 2106.09685). */
@@ -24,11 +25,11 @@ export function linear(tape: Tape, weight: Value, x: Value, lowRank?: LowRank): 
   if (!lowRank) {
     return tape.record(
       `output of ${weight.name}`,
-      forward(tape, weight.tensor, x.tensor, inputs, outputs, rows, 1),
+      forward(tape, weight, x.tensor, inputs, outputs, rows, 1),
       [outputs, rows],
       [weight, x],
       (dy) => {
-        gradientOfInput(tape, weight.tensor, dy, x, inputs, outputs, rows, 1);
+        gradientOfInput(tape, weight, dy, x, inputs, outputs, rows, 1);
         gradientOfWeight(tape, weight, x.tensor, dy, inputs, outputs, rows, 1);
       },
     );
@@ -39,8 +40,8 @@ export function linear(tape: Tape, weight: Value, x: Value, lowRank?: LowRank): 
   requireShape('linear', b, b.shape[0] === rank && b.shape[1] === outputs, `[${rank}, ${outputs}] for ${weight.name}`);
   const { c } = tape;
   const dropped = dropoutMask ? c.ggml_mul(tape.context, x.tensor, dropoutMask.tensor) : x.tensor;
-  const hidden = forward(tape, a.tensor, dropped, inputs, rank, rows, 1);
-  const base = forward(tape, weight.tensor, x.tensor, inputs, outputs, rows, 1);
+  const hidden = forward(tape, a, dropped, inputs, rank, rows, 1);
+  const base = forward(tape, weight, x.tensor, inputs, outputs, rows, 1);
   const sum = tape.blas
     ? tape.productInto(base, hidden, b.tensor, [{ ...forwardGemm(rank, outputs, rows, scale), beta: 1 }])
     : c.ggml_add_inplace(
@@ -55,18 +56,18 @@ export function linear(tape: Tape, weight: Value, x: Value, lowRank?: LowRank): 
       shape: [rank, rows],
       needsGradient: true,
     };
-    gradientOfInput(tape, b.tensor, dy, hiddenValue, rank, outputs, rows, scale);
+    gradientOfInput(tape, b, dy, hiddenValue, rank, outputs, rows, scale);
     gradientOfWeight(tape, b, hidden, dy, rank, outputs, rows, scale);
     const dHidden = hiddenValue.gradient!;
     gradientOfWeight(tape, a, dropped, dHidden, inputs, rank, rows, 1);
     if (dropoutMask && x.needsGradient) {
       const through: Value = { name: x.name, tensor: dropped, shape: x.shape, needsGradient: true };
-      gradientOfInput(tape, a.tensor, dHidden, through, inputs, rank, rows, 1);
+      gradientOfInput(tape, a, dHidden, through, inputs, rank, rows, 1);
       tape.accumulate(x, c.ggml_mul(tape.context, through.gradient!, dropoutMask.tensor), true);
     } else {
-      gradientOfInput(tape, a.tensor, dHidden, x, inputs, rank, rows, 1);
+      gradientOfInput(tape, a, dHidden, x, inputs, rank, rows, 1);
     }
-    gradientOfInput(tape, weight.tensor, dy, x, inputs, outputs, rows, 1);
+    gradientOfInput(tape, weight, dy, x, inputs, outputs, rows, 1);
     gradientOfWeight(tape, weight, x.tensor, dy, inputs, outputs, rows, 1);
   });
 }
@@ -87,25 +88,36 @@ function forwardGemm(inputs: number, outputs: number, rows: number, alpha: numbe
   };
 }
 
-/** The product alone, recorded by the caller. */
+/** The product alone, recorded by the caller. Without a BLAS, stored weights meet activations rounded to 8 bits, as in serving. */
 export function forward(
   tape: Tape,
-  weight: Tensor,
+  weight: Value,
   x: Tensor,
   inputs: number,
   outputs: number,
   rows: number,
   alpha: number,
 ): Tensor {
-  if (tape.blas) return tape.product(x, weight, [outputs, rows], [forwardGemm(inputs, outputs, rows, alpha)]);
-  const y = tape.c.ggml_mul_mat(tape.context, weight, x);
+  if (tape.blas) {
+    let y: Tensor | undefined;
+    for (const chunk of unpacked(tape, weight)) {
+      const gemm = forwardGemm(inputs, chunk.rows, rows, alpha);
+      const into = [{ ...gemm, c: { at: chunk.from, ld: outputs } }];
+      y =
+        y === undefined
+          ? tape.product(x, chunk.tensor, [outputs, rows], into)
+          : tape.productInto(y, x, chunk.tensor, into);
+    }
+    return y!;
+  }
+  const y = tape.c.ggml_mul_mat(tape.context, weight.tensor, x);
   return alpha === 1 ? y : tape.c.ggml_scale(tape.context, y, alpha);
 }
 
 /** dX = alpha * W^T dY, added to x's gradient. */
 export function gradientOfInput(
   tape: Tape,
-  weight: Tensor,
+  weight: Value,
   dy: Tensor,
   x: Value,
   inputs: number,
@@ -114,24 +126,31 @@ export function gradientOfInput(
   alpha: number,
 ): void {
   if (!x.needsGradient) return;
-  if (tape.blas) {
-    tape.accumulateProduct(x, dy, weight, {
-      transposeA: false,
-      transposeB: false,
-      m: rows,
-      n: inputs,
-      k: outputs,
-      alpha,
-      beta: 0,
-      a: { at: 0, ld: outputs },
-      b: { at: 0, ld: inputs },
-      c: { at: 0, ld: inputs },
-    });
-    return;
+  for (const chunk of unpacked(tape, weight)) {
+    if (tape.blas) {
+      tape.accumulateProduct(x, dy, chunk.tensor, {
+        transposeA: false,
+        transposeB: false,
+        m: rows,
+        n: inputs,
+        k: chunk.rows,
+        alpha,
+        beta: 0,
+        a: { at: chunk.from, ld: outputs },
+        b: { at: 0, ld: inputs },
+        c: { at: 0, ld: inputs },
+      });
+      continue;
+    }
+    const { c, context } = tape;
+    const bytes = Float32Array.BYTES_PER_ELEMENT;
+    const part =
+      chunk.rows === outputs
+        ? dy
+        : c.ggml_cont(context, c.ggml_view_2d(context, dy, chunk.rows, rows, outputs * bytes, chunk.from * bytes));
+    const dx = c.ggml_mul_mat(context, c.ggml_cont(context, c.ggml_transpose(context, chunk.tensor)), part);
+    tape.accumulate(x, alpha === 1 ? dx : c.ggml_scale(context, dx, alpha), true);
   }
-  const { c } = tape;
-  const dx = c.ggml_mul_mat(tape.context, c.ggml_cont(tape.context, c.ggml_transpose(tape.context, weight)), dy);
-  tape.accumulate(x, alpha === 1 ? dx : c.ggml_scale(tape.context, dx, alpha), true);
 }
 
 /** dW = alpha * dY X^T, added to the weight's gradient. */

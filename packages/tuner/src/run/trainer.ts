@@ -28,7 +28,7 @@ import {
 } from './checkpoint.ts';
 import { chooseBinLength, packEpoch, readRows, wantedRoom, type Epoch, type Rows } from './dataset.ts';
 import type { EventLog } from './event-log.ts';
-import { writeAdapter, writeModel } from './export.ts';
+import { loraOptions, servedFile } from './method.ts';
 import { Speedometer } from './speedometer.ts';
 
 /** How a run ended. `interrupted` means: saved, to be resumed. */
@@ -51,10 +51,7 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
   const base = await readGguf(baseModel);
 
   using device = Device.open({ gpu: spec.gpu, threads: spec.threads });
-  const lora =
-    spec.method === 'lora'
-      ? { rank: h.loraRank, alpha: h.loraAlpha, targets: h.loraTargets, seed: spec.seed }
-      : undefined;
+  const lora = loraOptions(spec);
   using weights = await Weights.load(device, baseModel, base, lora);
   using optimizer = new Optimizer(device, weights.parameters, h);
   const { config } = weights;
@@ -123,11 +120,7 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
   log.write({ type: 'state', state: 'running' });
 
   const save = async (reason: Manifest['reason']): Promise<void> => {
-    const file = spec.method === 'lora' ? 'adapter.gguf' : 'model.gguf';
-    const write = (to: string): Promise<void> =>
-      spec.method === 'lora'
-        ? writeAdapter(device, weights, h.loraAlpha, to)
-        : writeModel(device, weights, baseModel, base, to);
+    const { file, write } = servedFile(device, weights, { path: baseModel, file: base }, lora);
     const manifest = await saveCheckpoint(
       device,
       checkpoints,
