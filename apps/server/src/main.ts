@@ -9,6 +9,7 @@ import type { FastifyInstance } from 'fastify';
 import { sql } from 'kysely';
 import { Registry } from 'prom-client';
 import { createEmissaryApi } from './apis/emissary/emissary-api.ts';
+import { createMistralApi } from './apis/mistral/mistral-api.ts';
 import { createLocalLauncher } from './compute/local-launcher.ts';
 import type { Launcher } from './compute/launcher.ts';
 import type { Config } from './config/config.ts';
@@ -16,6 +17,7 @@ import { childEnvironment } from './config/environment.ts';
 import { createAccess } from './core/access/access.ts';
 import { createDownloadLinks } from './core/access/download-links.ts';
 import { createDatasets } from './core/datasets/datasets.ts';
+import { createFiles } from './core/files/files.ts';
 import { createDeployer } from './core/deployments/deployer.ts';
 import { createDeployments } from './core/deployments/deployments.ts';
 import { createInference } from './core/inference/inference.ts';
@@ -117,12 +119,16 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const projects = createProjects(database);
   const datasets = createDatasets({ database, blobs, events, uploadLimit: config.uploadLimit });
   const trainingJobs = createTrainingJobs({ database, datasets, wake });
+  const files = createFiles({ database, blobs, uploadLimit: config.uploadLimit });
   const deployer = createDeployer({ database, blobs, models, engine, events, logger: loggers.deployments });
   const deployments = createDeployments({ database, trainingJobs, deployer });
   const inference = createInference({ database, blobs, models, deployments, engine });
 
   // APIs.
-  const apis: Api[] = [createEmissaryApi({ models, projects, datasets, trainingJobs, deployments, inference, links })];
+  const apis: Api[] = [
+    createEmissaryApi({ models, projects, datasets, trainingJobs, deployments, inference, links }),
+    createMistralApi({ models, files, projects, trainingJobs, inference, links }),
+  ];
 
   const app = await createApp({
     access,

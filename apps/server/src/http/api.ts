@@ -15,6 +15,8 @@ export type Api = {
   /** The parts of its OpenAPI document that routes do not say: title, version, security schemes. */
   openapi: NonNullable<FastifyDynamicSwaggerOptions['openapi']>;
   renderError: RenderError;
+  /** False where its paths are another API's too: then it answers under its prefix only. */
+  atRoot?: boolean;
   /** Registers its routes (`/v1/...`), each with its zod schemas. Called twice, so it keeps no state of its own. */
   routes: FastifyPluginAsyncZod;
 };
@@ -37,6 +39,7 @@ export function mountApi(
     },
     { prefix: `/${api.name}` },
   );
+  if (api.atRoot === false) return;
   app.register(async (scope) => {
     scope.setErrorHandler(handleError);
     await scope.withTypeProvider<ZodTypeProvider>().register(api.routes);

@@ -25,13 +25,13 @@ export function createDownloadLinks({
   const sign = (text: string) => createHmac('sha256', secret).update(text).digest();
 
   return {
-    /** An absolute URL that works for `lifeSeconds`. The name is cut to 100 characters; it is data and never a path. */
-    urlFor({ blob, filename, contentType }: Download): string {
+    /** An absolute URL that works for `seconds`. The name is cut to 100 characters; it is data and never a path. */
+    urlFor({ blob, filename, contentType }: Download, seconds = lifeSeconds): string {
       const payload: z.infer<typeof payloadSchema> = {
         b: blob,
         n: [...filename].slice(0, 100).join(''),
         t: contentType,
-        e: Math.ceil(Date.now() / 1000) + lifeSeconds,
+        e: Math.ceil(Date.now() / 1000) + seconds,
       };
       const text = Buffer.from(JSON.stringify(payload)).toString('base64url');
       return `${baseUrl()}/download/${text}.${sign(text).toString('base64url')}`;

@@ -124,7 +124,7 @@ function fileOf(dataset: Dataset, intake: Intake): NewRow<'files'> {
     workspace_id: dataset.workspace_id,
     name: `${dataset.name}.${intake.format}`,
     purpose: 'fine-tune',
-    content_kind: 'instruct',
+    content_kind: intake.kind,
     lines: intake.records,
     bytes: intake.source.bytes,
     blob: intake.source.sha256,

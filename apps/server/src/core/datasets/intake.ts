@@ -13,7 +13,14 @@ import {
 } from '@atelier/data';
 import type { BlobStore, StoredBlob } from '../../storage/blobs/blob-store.ts';
 
-export type Intake = { format: DatasetFormat; records: number; source: StoredBlob; converted: StoredBlob };
+export type Intake = {
+  format: DatasetFormat;
+  records: number;
+  /** What the first record is for: text to go on with, or anything to answer. */
+  kind: 'pretrain' | 'instruct';
+  source: StoredBlob;
+  converted: StoredBlob;
+};
 
 /**
  * Stores and converts `content`. On any error neither blob is kept and the rest of `content` is not read.
@@ -34,9 +41,11 @@ export async function takeIn(
   const failure = new AbortController();
   const stop = AbortSignal.any([signal, failure.signal]);
   let records = 0;
+  let kind: Intake['kind'] = 'instruct';
 
   async function* counted(converted: AsyncIterable<DatasetRecord>): AsyncGenerator<DatasetRecord> {
     for await (const record of converted) {
+      if (records === 0 && record.kind === 'text') kind = 'pretrain';
       records++;
       yield record;
     }
@@ -52,7 +61,7 @@ export async function takeIn(
   // Both have let go of their files before the first error is passed on.
   await Promise.allSettled([source, converted]);
   stop.throwIfAborted();
-  return { format, records, source: await source, converted: await converted };
+  return { format, records, kind, source: await source, converted: await converted };
 }
 
 /** Passes `content` on, and a copy into `branch`, at the pace of the slower reader. */

@@ -1,5 +1,6 @@
 /** Files: what was uploaded for a purpose, and what the platform made. One that holds training data has a data set. */
 import path from 'node:path';
+import type { Readable } from 'node:stream';
 import type { DatasetProfile } from '@atelier/data';
 import { AtelierError } from '@atelier/errors';
 import { type ExpressionBuilder, sql } from 'kysely';
@@ -19,7 +20,7 @@ export type Files = ReturnType<typeof createFiles>;
 
 /** Every part that is given has to hold. */
 export type FileFilter = {
-  purpose?: string | undefined;
+  purposes?: readonly string[] | undefined;
   contentKinds?: readonly string[] | undefined;
   sources?: readonly PlatformFile['source'][] | undefined;
   /** Part of the name, in any case. */
@@ -52,7 +53,7 @@ export function createFiles({ database, blobs, uploadLimit }: Parts) {
       signal: AbortSignal,
     ): Promise<TakenIn> {
       const intake = await takeIn(blobs, content, { format: 'jsonl', profile, limit: uploadLimit, signal });
-      return { stored: intake.source, lines: intake.records, intake, contentKind: null };
+      return { stored: intake.source, lines: intake.records, intake, contentKind: intake.kind };
     },
 
     /** Stores a file of any other content as it is. @throws AtelierError `payload_too_large`, `storage_full` */
@@ -153,8 +154,11 @@ export function createFiles({ database, blobs, uploadLimit }: Parts) {
       await orConflict(removal, 'A job uses this file: delete the job first');
     },
 
-    /** Its bytes, for a reader on this machine. */
-    content: (file: Pick<PlatformFile, 'blob'>): Promise<string> => blobs.localPath(file.blob),
+    /** Its bytes. */
+    read: (file: Pick<PlatformFile, 'blob'>): Readable => blobs.read(file.blob),
+
+    /** The bytes of what was taken in but is no file yet. */
+    readStored: ({ stored }: TakenIn): Readable => blobs.read(stored.sha256),
   };
 }
 
@@ -166,9 +170,9 @@ export type NewFile = {
   expiresAt?: Date | null;
 };
 
-function conditions(file: ExpressionBuilder<Tables, 'files'>, { purpose, contentKinds, sources, search }: FileFilter) {
+function conditions(file: ExpressionBuilder<Tables, 'files'>, { purposes, contentKinds, sources, search }: FileFilter) {
   return [
-    ...(purpose === undefined ? [] : [file('purpose', '=', purpose)]),
+    ...(purposes === undefined ? [] : [file('purpose', '=', file.fn.any(file.val(purposes)))]),
     ...(contentKinds === undefined ? [] : [file('content_kind', '=', file.fn.any(file.val(contentKinds)))]),
     ...(sources === undefined ? [] : [file('source', '=', file.fn.any(file.val(sources)))]),
     ...(search === undefined ? [] : [sql<boolean>`position(lower(${search}) in lower(name)) > 0`]),

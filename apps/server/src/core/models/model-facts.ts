@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { AtelierError } from '@atelier/errors';
+import type { ModelCapabilities } from '../../storage/database/tables.ts';
 import { MetadataReader, readGguf } from '@atelier/llama/gguf';
 
 export type ModelFacts = {
@@ -9,9 +10,18 @@ export type ModelFacts = {
   parameters: number;
   /** Whether the file brings a chat template: then inputs and training rows are rendered through it. */
   chat: boolean;
+  /** `fim`: the vocabulary has tokens for filling in the middle. `tools`: the chat template shows tools to the model. */
+  capabilities: ModelCapabilities;
 };
 
 const families = ['llama'];
+
+/** The names, new and old, of the tokens before the prefix, the suffix and the middle. */
+const fimTokens = [
+  ['fim_pre', 'prefix'],
+  ['fim_suf', 'suffix'],
+  ['fim_mid', 'middle'],
+];
 
 /**
  * What a base model's file says about itself, read strictly and without native code.
@@ -42,5 +52,10 @@ export async function readModelFacts(file: string): Promise<ModelFacts> {
   ) {
     throw new AtelierError('invalid_model_file', { file: name, reason: 'its sizes make no sense' });
   }
-  return { family, contextLength, parameters, chat: metadata.has('tokenizer.chat_template') };
+  const template = metadata.string('tokenizer.chat_template');
+  const capabilities = {
+    fim: fimTokens.every((keys) => keys.some((key) => metadata.has(`tokenizer.ggml.${key}_token_id`))),
+    tools: template !== undefined && /\btools\b/.test(template),
+  };
+  return { family, contextLength, parameters, chat: template !== undefined, capabilities };
 }

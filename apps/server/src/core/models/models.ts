@@ -62,8 +62,15 @@ export function createModels({ database, blobs, logger, aliases }: ModelsParts) 
       const files = await modelFiles(directories);
       for (const [name, file] of files) {
         try {
-          const { family, contextLength, parameters, chat } = await readModelFacts(file);
-          const facts = { family, context_length: contextLength, parameters, chat, path: file };
+          const { family, contextLength, parameters, chat, capabilities } = await readModelFacts(file);
+          const facts = {
+            family,
+            context_length: contextLength,
+            parameters,
+            chat,
+            path: file,
+            capabilities: JSON.stringify(capabilities),
+          };
           await database
             .insertInto('models')
             .values({ id: newId('md'), workspace_id: null, name, kind: 'base', ...facts })

@@ -30,13 +30,14 @@ export async function nameModel(rows: JobRows, lease: Lease, job: JobRow): Promi
     if (!checkpoint) return;
     const base = await transaction
       .selectFrom('models')
-      .select(['name', 'family', 'context_length', 'parameters', 'chat'])
+      .select(['name', 'family', 'context_length', 'parameters', 'chat', 'capabilities'])
       .where('id', '=', job.base_model)
       .executeTakeFirstOrThrow();
     await transaction
       .insertInto('models')
       .values({
         ...base,
+        capabilities: JSON.stringify(base.capabilities),
         id: newId('md'),
         workspace_id: job.workspace_id,
         name: fineTunedName(base.name, job),

@@ -197,6 +197,27 @@ export function createTrainingJobs({ database, datasets, wake }: Parts) {
         .execute();
     },
 
+    /** The jobs that made these models, by the models' ids. */
+    async ofModels(
+      identity: Identity,
+      models: readonly Pick<Model, 'id' | 'training_job_id'>[],
+    ): Promise<Map<string, TrainingJob>> {
+      const ids = models.flatMap(({ training_job_id }) => training_job_id ?? []);
+      const jobs =
+        ids.length === 0
+          ? []
+          : await ofWorkspace(identity)
+              .where('training_jobs.id', '=', (job) => job.fn.any(job.val(ids)))
+              .execute();
+      const byId = new Map(jobs.map((job) => [job.id, job]));
+      return new Map(
+        models.flatMap(({ id, training_job_id }) => {
+          const job = training_job_id === null ? undefined : byId.get(training_job_id);
+          return job ? [[id, job] as const] : [];
+        }),
+      );
+    },
+
     /** The model that the job has made. */
     async modelOf(job: Pick<TrainingJob, 'id'>): Promise<Model | undefined> {
       return database.selectFrom('models').selectAll().where('training_job_id', '=', job.id).executeTakeFirst();

@@ -51,6 +51,9 @@ type ApiKeys = {
 
 type Blobs = { sha256: string; bytes: number; created_at: CreatedAt; put_at: UpdatedAt };
 
+/** Absent means no. */
+export type ModelCapabilities = { fim?: boolean; tools?: boolean };
+
 type Models = {
   id: string;
   workspace_id: string | null;
@@ -68,6 +71,7 @@ type Models = {
   title: string | null;
   description: string | null;
   archived: Generated<boolean>;
+  capabilities: ColumnType<ModelCapabilities, string | undefined, string>;
 };
 
 type Projects = {

@@ -1,9 +1,9 @@
-import path from 'node:path';
 import type { MultipartFile } from '@fastify/multipart';
 import { emissaryProfile } from '@atelier/data';
 import { AtelierError } from '@atelier/errors';
 import type { FastifyRequest } from 'fastify';
 import type { Intake } from '../../../core/datasets/intake.ts';
+import { formParts, nameFrom, wholeFile } from '../../../http/form-parts.ts';
 import { identityOf } from '../../../http/identity.ts';
 import { requestSignal } from '../../../http/request-signal.ts';
 import type { Operation } from '../operation.ts';
@@ -51,34 +51,20 @@ export const createDataset: Operation = (app, { datasets }) => {
   );
 };
 
-/** The parts in whatever order they come. On an error the rest is read and dropped, so that the client gets to see it. */
+/** The parts in whatever order they come. */
 async function readForm(request: FastifyRequest, takeIn: (part: MultipartFile) => Promise<Intake>): Promise<Form> {
   const form: Form = {};
-  try {
-    for await (const part of request.parts()) {
-      if (part.type === 'file' && part.fieldname === 'file') {
-        form.fileName = part.filename;
-        form.intake = await takeIn(part);
-      } else if (part.type === 'field' && part.fieldname === 'name') {
-        form.name = parseName(part.value);
-      } else {
-        throw new AtelierError('invalid_request', { reason: 'The form has a part that is neither file nor name' });
-      }
+  for await (const part of formParts(request)) {
+    if (part.type === 'file' && part.fieldname === 'file') {
+      form.fileName = part.filename;
+      form.intake = await takeIn(part);
+    } else if (part.type === 'field' && part.fieldname === 'name') {
+      form.name = parseName(part.value);
+    } else {
+      throw new AtelierError('invalid_request', { reason: 'The form has a part that is neither file nor name' });
     }
-    return form;
-  } catch (error) {
-    request.raw.unpipe();
-    request.raw.resume();
-    throw error;
   }
-}
-
-/** The parser cuts a file off at the limit and ends it only with the form: that would be late, and pass for a whole file. */
-async function* wholeFile(file: MultipartFile['file']): AsyncGenerator<Uint8Array> {
-  const refuse = () => file.destroy(new AtelierError('payload_too_large', { limit: file.bytesRead }));
-  file.once('limit', refuse);
-  if (file.truncated) refuse(); // while the project was looked for
-  yield* file;
+  return form;
 }
 
 function parseName(value: unknown): string {
@@ -86,9 +72,4 @@ function parseName(value: unknown): string {
   if (!parsed.success)
     throw new AtelierError('invalid_request', { reason: `name: ${parsed.error.issues[0]?.message}` });
   return parsed.data;
-}
-
-/** The name that the client's file has: only shown, never a path here. */
-function nameFrom(fileName: string): string {
-  return path.basename(fileName).replaceAll('\0', '').slice(0, 200);
 }

@@ -86,6 +86,8 @@ alter table models
   add column title text,
   add column description text,
   add column archived boolean not null default false,
+  -- What the file says that the model can do: {"fim": true, ...}
+  add column capabilities jsonb not null default '{}',
   drop constraint models_check,
   add constraint models_content check (
     case kind when 'base' then (blob is null) <> (path is null) and training_job_id is null

@@ -1,0 +1,47 @@
+/** Mistral 0.0.2 and 1.0.0, as published: translators between their shapes and the core, one file for each operation. */
+import type { Api } from '../../http/api.ts';
+import type { MistralServices, Operation } from './operation.ts';
+import { archiveModel } from './operations/archive-model.ts';
+import { deleteFile } from './operations/delete-file.ts';
+import { deleteModel } from './operations/delete-model.ts';
+import { downloadFile } from './operations/download-file.ts';
+import { getSignedUrl } from './operations/get-signed-url.ts';
+import { listFiles } from './operations/list-files.ts';
+import { listModels } from './operations/list-models.ts';
+import { retrieveFile } from './operations/retrieve-file.ts';
+import { retrieveModel } from './operations/retrieve-model.ts';
+import { unarchiveModel } from './operations/unarchive-model.ts';
+import { updateModel } from './operations/update-model.ts';
+import { uploadFile } from './operations/upload-file.ts';
+import { renderError } from './translate/error.ts';
+
+const operations: readonly Operation[] = [
+  listModels,
+  retrieveModel,
+  deleteModel,
+  updateModel,
+  archiveModel,
+  unarchiveModel,
+  uploadFile,
+  listFiles,
+  retrieveFile,
+  deleteFile,
+  downloadFile,
+  getSignedUrl,
+];
+
+export function createMistralApi(services: MistralServices): Api {
+  return {
+    name: 'mistral',
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Mistral API on Atelier', version: '1.0.0' },
+      components: { securitySchemes: { ApiKey: { type: 'http', scheme: 'bearer' } } },
+      security: [{ ApiKey: [] }],
+    },
+    renderError,
+    routes: async (app) => {
+      for (const operation of operations) operation(app, services);
+    },
+  };
+}
