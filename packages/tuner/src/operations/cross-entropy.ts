@@ -53,16 +53,28 @@ export function crossEntropy(tape: Tape, weight: Value, chunk: LossChunk, train:
   if (!train) return { loss, predicted: c.ggml_argmax(ctx, logits) };
 
   tape.roots.push(loss);
-  const perRow = tape.reshape(labels.weights, [1, rows]);
-  const oneHot = c.ggml_get_rows_back(
-    ctx,
-    perRow,
-    labels.targets,
-    c.ggml_new_tensor_2d(ctx, F32, 1, vocabulary * rows),
-  );
-  const weighted = c.ggml_mul(ctx, probabilities, perRow);
-  const dLogits = c.ggml_sub(ctx, weighted, tape.reshape(oneHot, [vocabulary, rows]));
+  const dLogits = logitsGradient(tape, probabilities, labels.weights, labels.targets, vocabulary, rows);
   gradientOfWeight(tape, weight, x.tensor, dLogits, width, vocabulary, rows, 1);
   gradientOfInput(tape, weight, dLogits, x, width, vocabulary, rows, 1);
   return { loss };
+}
+
+/** weights * (probabilities - one-hot of the targets): what the logits of weighted rows lack. weights [rows], the result [vocabulary, rows]. */
+export function logitsGradient(
+  tape: Tape,
+  probabilities: Tensor,
+  weights: Tensor,
+  targets: Tensor,
+  vocabulary: number,
+  rows: number,
+): Tensor {
+  const { c, context } = tape;
+  const perRow = tape.reshape(weights, [1, rows]);
+  const oneHot = c.ggml_get_rows_back(
+    context,
+    perRow,
+    targets,
+    c.ggml_new_tensor_2d(context, F32, 1, vocabulary * rows),
+  );
+  return c.ggml_sub(context, c.ggml_mul(context, probabilities, perRow), tape.reshape(oneHot, [vocabulary, rows]));
 }
