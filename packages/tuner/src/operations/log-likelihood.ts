@@ -21,7 +21,7 @@ export function logLikelihood(tape: Tape, weight: Value, x: Value, targets: Tens
     `[${width}, rows] for ${describe(weight)}`,
   );
   const probabilitiesOf = (): Tensor =>
-    c.ggml_soft_max(context, forward(tape, weight.tensor, x.tensor, width, vocabulary, rows, 1));
+    c.ggml_soft_max(context, forward(tape, weight, x.tensor, width, vocabulary, rows, 1));
   const probabilities = probabilitiesOf();
   const flat = tape.reshape(probabilities, [1, vocabulary * rows]);
   const chosen = tape.reshape(c.ggml_get_rows(context, flat, targets), [rows]);
@@ -37,6 +37,6 @@ export function logLikelihood(tape: Tape, weight: Value, x: Value, targets: Tens
       rows,
     );
     gradientOfWeight(tape, weight, x.tensor, dLogits, width, vocabulary, rows, 1);
-    gradientOfInput(tape, weight.tensor, dLogits, x, width, vocabulary, rows, 1);
+    gradientOfInput(tape, weight, dLogits, x, width, vocabulary, rows, 1);
   });
 }
