@@ -5,9 +5,10 @@ import {
   BatchProgram,
   chooseBinLength,
   Device,
-  layOut,
+  nextTokenLoss,
   Optimizer,
   packEpoch,
+  tokenRows,
   wantedRoom,
   Weights,
 } from '@atelier/tuner';
@@ -23,22 +24,25 @@ const lora = settings.method === 'lora' ? { rank, alpha, targets: loraTargets, s
 using weights = await Weights.load(device, settings.modelFile, await readGguf(settings.modelFile), lora);
 using optimizer = new Optimizer(device, weights.parameters, hyperParametersSchema.parse({ optimizer: 'adamw' }));
 
-const rows = settings.batches
-  .flat()
-  .map(({ tokens, weights: loss }) => ({ tokens: Int32Array.from(tokens), weights: Float32Array.from(loss) }));
+const data = tokenRows({
+  rows: settings.batches
+    .flat()
+    .map(({ tokens, weights: loss }) => ({ tokens: Int32Array.from(tokens), weights: Float32Array.from(loss) })),
+  truncated: 0,
+});
 const { config } = weights;
 const length = chooseBinLength(
-  rows,
+  data.rows,
   settings.batchTokens,
   weights.size,
   2 * config.layers * config.heads * config.headSize,
 );
-const bins = Math.max(1, Math.floor(settings.batchTokens / length));
-const epoch = packEpoch(rows, length, bins, 0, 0);
+const epoch = packEpoch(data.rows, length, settings.batchTokens, 0, 0);
 using program = new BatchProgram(
   device,
   weights,
-  { length, bins, wanted: wantedRoom(epoch.mostWanted, length * bins) },
+  nextTokenLoss,
+  { length, bins: epoch.bins, wanted: wantedRoom(epoch.mostWanted, length * epoch.bins) },
   { train: true, recompute: false, dropout: 0 },
 );
 
@@ -48,7 +52,7 @@ for (let line = await lines.next(); !line.done; line = await lines.next()) {
   let tokens = 0;
   let loss = 0;
   for (let i = 0; i < Number(line.value); i++) {
-    const batch = layOut(epoch.at(step % epoch.length), program.layout);
+    const batch = data.layOut(epoch.at(step % epoch.length), program.layout);
     weights.clearGradients();
     loss = program.run(batch).loss / batch.weightSum;
     optimizer.step(1e-3, ++step, batch.weightSum);

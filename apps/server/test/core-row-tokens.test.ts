@@ -36,6 +36,7 @@ async function exactRowTokens(file: string, modelFile: string, promptFormat: 'ch
       specialId: (text) => specials.find((special) => special.text === text)?.id,
       ...(eos !== undefined && { eosId: eos }),
       addBos: false,
+      around: { before: [], after: [] },
     },
     renderer,
     template: chatTemplate,

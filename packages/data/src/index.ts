@@ -42,6 +42,17 @@ export { promptTokens, type Prompt, type PromptModel } from './rows/prompt-token
 export { createRowBuilder, type RowBuilder, type RowBuilderOptions } from './rows/row-builder.ts';
 export { preferenceRows, type PreferenceRows } from './rows/preference-rows.ts';
 export { fimPromptTokens } from './rows/fim-row.ts';
-export { packRows, type MicroBatch, type PackedEpoch } from './packing/pack-rows.ts';
-export type { PackingOptions } from './packing/plan-packing.ts';
+export { microBatch, packRows, type MicroBatch, type PackedEpoch } from './packing/pack-rows.ts';
+export { planPacking, type PackingOptions } from './packing/plan-packing.ts';
 export { promptModelOf, type Vocabulary } from './rows/vocabulary.ts';
+export { manySequenceTokens, sequenceTokens } from './rows/sequence-tokens.ts';
+export { applyHead, embeddingOf, joinHidden, probabilities, type TargetScores } from './head/apply-head.ts';
+export {
+  encodeHead,
+  headFileName,
+  headFileSchema,
+  parseHead,
+  readHead,
+  type Head,
+  type HeadFile,
+} from './head/head-file.ts';

@@ -14,7 +14,11 @@ export class ChunkTokenizer implements Tokenizer {
     this.addBos = addBos;
     this.bosId = this.#specials.get(bos);
     this.eosId = this.#specials.get(eos);
+    this.around = { before: addBos && this.bosId !== undefined ? [this.bosId] : [], after: [] };
   }
+
+  /** Of vocabularies that end sequences the test sets it. */
+  around: Tokenizer['around'];
 
   encode(text: string): number[] {
     return (text.match(/[^]{1,3}/g) ?? []).map((chunk) => {

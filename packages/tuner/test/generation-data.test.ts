@@ -1,13 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { DatasetRecord } from '@atelier/data';
+import type { DatasetRecord, TokenRow } from '@atelier/data';
 import { LlamaModel, loadNative } from '@atelier/llama';
 import { readGguf, readTensor, writeGguf } from '@atelier/llama/gguf';
 import { writeTinyModel } from '@atelier/llama/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runSpecSchema } from '../src/contract/index.ts';
-import { readRows, type Rows } from '../src/run/dataset.ts';
+import { readTokenRows, tokenRows } from '../src/objectives/generation.ts';
 import { events, last, run, writeRun } from './run-directory.ts';
 
 /** Prints tools, calls and results the way ChatML models do. */
@@ -29,6 +29,8 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true }));
 
+type Rows = { rows: TokenRow[]; truncated: number };
+
 let next = 0;
 
 async function writeRecords(records: readonly DatasetRecord[]): Promise<string> {
@@ -40,7 +42,7 @@ async function writeRecords(records: readonly DatasetRecord[]): Promise<string> 
 async function rowsOf(records: readonly DatasetRecord[], limit: number, from = model): Promise<Rows> {
   const file = await writeRecords(records);
   const spec = runSpecSchema.parse({ version: 1, task: 'generation', method: 'lora', baseModel: from, train: [file] });
-  return readRows(spec, from, [file], limit, 0, 0);
+  return readTokenRows({ spec, baseModel: from, limit, now: 0 }, [file], 0);
 }
 
 /** Rows as text, what is learnt in {braces}. */
@@ -98,7 +100,7 @@ describe('the rows of a model', () => {
     const whole = [made.rows[0]!.tokens[0]!, ...made.rows.flatMap(({ tokens }) => Array.from(tokens.subarray(1)))];
     expect(whole.at(-1)).toBe(loaded.vocab.eos);
     expect(loaded.vocab.detokenize(Int32Array.from(whole.slice(0, -1)), { renderSpecial: true })).toBe(poem);
-    expect(made.supervised).toBe(whole.length - 1);
+    expect(tokenRows(made).supervised).toBe(whole.length - 1);
   });
 
   it('learn calls and replies of an assistant with tools, not what it is given', async () => {

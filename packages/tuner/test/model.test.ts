@@ -8,6 +8,7 @@ import { Device } from '../src/graph/device.ts';
 import { download, upload } from '../src/graph/memory.ts';
 import { elements } from '../src/graph/value.ts';
 import { Weights, type LoraOptions } from '../src/models/weights.ts';
+import { nextTokenLoss } from '../src/objectives/generation.ts';
 import { fillNormal, randomStream } from '../src/random.ts';
 import type { BatchArrays, BatchLayout } from '../src/run/batch.ts';
 import { layOut } from '../src/run/batch.ts';
@@ -136,7 +137,7 @@ describe('the gradient of the whole model', () => {
     using own = Device.open({ gpu: 'off', threads: 1, blas });
     using weights = await Weights.load(own, file, await readGguf(file), adapter);
     if (adapter) randomiseAdapter(weights);
-    using program = new BatchProgram(own, weights, layout, { train: true, recompute, dropout: 0 });
+    using program = new BatchProgram(own, weights, nextTokenLoss, layout, { train: true, recompute, dropout: 0 });
     const data = batch();
     weights.clearGradients();
     program.run(data);
@@ -167,7 +168,11 @@ describe('the gradient of the whole model', () => {
       [false, true].map(async (recompute) => {
         using weights = await Weights.load(device, file, await readGguf(file), lora);
         randomiseAdapter(weights);
-        using program = new BatchProgram(device, weights, layout, { train: true, recompute, dropout: 0.3 });
+        using program = new BatchProgram(device, weights, nextTokenLoss, layout, {
+          train: true,
+          recompute,
+          dropout: 0.3,
+        });
         weights.clearGradients();
         program.run(batch(), 1, 2, 3);
         return weights.parameters.map(({ value }) => download(device, value.gradientSum));

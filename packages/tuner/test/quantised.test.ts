@@ -14,6 +14,7 @@ import { elements } from '../src/graph/value.ts';
 import { storedType, type Quantization } from '../src/models/stored-tensors.ts';
 import { Weights, type LoraOptions } from '../src/models/weights.ts';
 import { fillNormal, randomStream } from '../src/random.ts';
+import { nextTokenLoss } from '../src/objectives/generation.ts';
 import { layOut } from '../src/run/batch.ts';
 import { BatchProgram } from '../src/run/batch-program.ts';
 import { libllamaLogits, tunerLogits } from './model-logits.ts';
@@ -87,7 +88,7 @@ async function stored(type: QuantisedType): Promise<string> {
 }
 
 const gradientsOf = (on: Device, weights: Weights): Float32Array[] => {
-  using program = new BatchProgram(on, weights, layout, { train: true, recompute: false, dropout: 0 });
+  using program = new BatchProgram(on, weights, nextTokenLoss, layout, { train: true, recompute: false, dropout: 0 });
   weights.clearGradients();
   program.run(batch);
   return weights.parameters.map(({ value }) => download(on, value.gradientSum));
@@ -112,7 +113,11 @@ describe.each(['Q8_0', 'Q6_K', 'Q5_K', 'Q4_K', 'Q3_K', 'Q2_K', 'Q5_1', 'Q4_0', '
       const file = await stored(type);
       using weights = await Weights.load(device, file, await readGguf(file), lora('none'));
       randomiseAdapter(device, weights);
-      using program = new BatchProgram(device, weights, layout, { train: true, recompute: false, dropout: 0 });
+      using program = new BatchProgram(device, weights, nextTokenLoss, layout, {
+        train: true,
+        recompute: false,
+        dropout: 0,
+      });
       const gradients = gradientsOf(device, weights);
       for (const [index, { name, value }] of weights.parameters.entries()) {
         const gradient = gradients[index]!;

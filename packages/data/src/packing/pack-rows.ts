@@ -72,7 +72,8 @@ export function packRows(rows: readonly TokenRow[], options: PackingOptions): Pa
   };
 }
 
-function microBatch(rows: readonly TokenRow[], longest: number): MicroBatch {
+/** Rows side by side, each cut at `longest`. */
+export function microBatch(rows: readonly TokenRow[], longest = Infinity): MicroBatch {
   const lengths = rows.map(({ tokens }) => Math.min(tokens.length, longest));
   const total = lengths.reduce((sum, length) => sum + length, 0);
   const batch = {

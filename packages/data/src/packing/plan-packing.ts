@@ -22,7 +22,7 @@ export type PackingOptions = {
  */
 export function planPacking(
   lengths: readonly number[],
-  { batchTokens, seed = 0, epoch = 0 }: PackingOptions,
+  { batchTokens, seed = 0, epoch = 0 }: Omit<PackingOptions, 'maxSequenceTokens'>,
 ): number[][] {
   const random = randomIntegers(seed, epoch);
   const order = shuffle(

@@ -13,4 +13,6 @@ export interface Tokenizer {
   readonly fim?: { readonly prefix: number; readonly suffix: number; readonly middle: number } | undefined;
   /** Whether the vocabulary wants every sequence to begin with `bosId`. */
   readonly addBos: boolean;
+  /** Tokens that the vocabulary puts before and after a whole text. */
+  readonly around: { readonly before: readonly number[]; readonly after: readonly number[] };
 }

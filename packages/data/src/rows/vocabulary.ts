@@ -1,5 +1,6 @@
 import type { TemplateRenderer } from '../chat-template/template-renderer.ts';
 import type { PromptModel } from './prompt-tokens.ts';
+import type { Tokenizer } from './tokenizer.ts';
 
 /** A model's vocabulary as far as prompts need it. */
 export interface Vocabulary {
@@ -22,6 +23,7 @@ export function promptModelOf(
   const ids = new Map(vocab.specialTokens().map(({ id, text }) => [text, id]));
   const textOf = (token: number | undefined): string => (token === undefined ? '' : vocab.text(token));
   const { prefix, suffix, middle } = vocab.fim;
+  let around: Tokenizer['around'] | undefined;
   return {
     renderer,
     template,
@@ -36,6 +38,17 @@ export function promptModelOf(
       fim:
         prefix === undefined || suffix === undefined || middle === undefined ? undefined : { prefix, suffix, middle },
       addBos: vocab.addBos,
+      // Looked at only by those who need it: native code asserts that a WordPiece vocabulary has both.
+      get around() {
+        return (around ??= tokensAround(vocab));
+      },
     },
   };
+}
+
+/** Told by what the vocabulary makes of an empty text: nothing, a beginning, an end, or one of each. */
+function tokensAround(vocab: Vocabulary): Tokenizer['around'] {
+  const tokens = [...vocab.tokenize('', { addSpecial: true, parseSpecial: false })];
+  const begins = tokens.length > 1 || (tokens.length === 1 && vocab.addBos && tokens[0] === vocab.bos) ? 1 : 0;
+  return { before: tokens.slice(0, begins), after: tokens.slice(begins) };
 }

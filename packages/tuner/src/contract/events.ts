@@ -44,8 +44,26 @@ export const runEventSchema = z.discriminatedUnion('type', [
     tokensPerSecond: z.number(),
     secondsLeft: z.number(),
   }),
-  z.object({ type: z.literal('validation'), at, step, loss: z.number(), tokenAccuracy: z.number(), tokens: step }),
-  /** `path` is relative to the run directory; `file` inside it is the adapter (LoRA) or the model (full), GGUF. */
+  /**
+   * `loss` is a mean as that of `step`. Generation: `tokenAccuracy` over `tokens`. Tasks that count rows: `rows`, with
+   * `accuracy` and `macroF1` (mean over labels and targets) of classifications, `meanAbsoluteError` and `spearman` of
+   * numbers (means over targets), `accuracy` of preferences and of unscored pairs (the right second among the batch's),
+   * `spearman` of scored pairs.
+   */
+  z.object({
+    type: z.literal('validation'),
+    at,
+    step,
+    loss: z.number(),
+    tokens: step.exactOptional(),
+    tokenAccuracy: z.number().exactOptional(),
+    rows: step.exactOptional(),
+    accuracy: z.number().exactOptional(),
+    macroF1: z.number().exactOptional(),
+    meanAbsoluteError: z.number().exactOptional(),
+    spearman: z.number().exactOptional(),
+  }),
+  /** `path` is relative to the run directory; `file` inside it is the adapter (LoRA) or the model (full), GGUF; `head` the file beside it of tasks that have one. */
   z.object({
     type: z.literal('checkpoint'),
     at,
@@ -55,6 +73,7 @@ export const runEventSchema = z.discriminatedUnion('type', [
     file: z.string(),
     sha256: z.string(),
     bytes: step,
+    head: z.object({ file: z.string(), sha256: z.string(), bytes: step }).exactOptional(),
   }),
   /** `code` of the error catalogue, with the details of its message. */
   z.object({

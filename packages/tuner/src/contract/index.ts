@@ -4,7 +4,9 @@ export {
   methods,
   quantizations,
   runSpecSchema,
+  taskSettingsSchema,
   type HyperParameters,
   type RunSpec,
+  type TaskSettings,
 } from './spec.ts';
 export { runEventSchema, type RunEvent } from './events.ts';

@@ -76,9 +76,40 @@ export type HyperParameters = z.infer<typeof hyperParametersSchema>;
  */
 export const methods = ['lora', 'qlora', 'full'] as const;
 
+export const tasks = ['generation', 'classification', 'regression', 'embedding', 'reward', 'preference'] as const;
+
+export const poolings = ['mean', 'last', 'cls'] as const;
+
+/** More are not of this world, and each is a part of the graph. */
+export const maxTargets = 64;
+
+const targetSchema = z.strictObject({
+  name: z.string().min(1).max(256),
+  /** Classification: in the order of the written head; absent: those of the training data, sorted. */
+  labels: z.array(z.string().min(1).max(1024)).min(2).max(4096).optional(),
+  /** Share in the loss. */
+  weight: z.number().min(0).max(1000).default(1),
+  /** Classification: exactly one label holds (softmax), or each does by itself (sigmoid); absent: sigmoid where a record gives a list or a map. */
+  lossFunction: z.enum(['softmax', 'sigmoid']).optional(),
+});
+
+export const taskSettingsSchema = z.strictObject({
+  /** What classification and regression predict; absent: every target of the training data, by name. */
+  targets: z.array(targetSchema).min(1).max(maxTargets).optional(),
+  /** How a sequence's hidden states become one: their mean, the last token's, the first's. */
+  pooling: z.enum(poolings).default('last'),
+  /** Embedding of pairs without scores: what similarities are divided by. */
+  temperature: z.number().min(0.001).max(100).default(0.05),
+  /** Embedding: served vectors have length 1. Training compares by cosine in any case. */
+  normalise: z.boolean().default(true),
+});
+export type TaskSettings = z.infer<typeof taskSettingsSchema>;
+
 export const runSpecSchema = z.strictObject({
   version: z.literal(1),
-  task: z.enum(['generation']),
+  task: z.enum(tasks),
+  /** Settings of tasks that end in a head or a vector. */
+  taskSettings: taskSettingsSchema.prefault({}),
   method: z.enum(methods),
   /** GGUF file of the base model, absolute or relative to the run directory. */
   baseModel: z.string().min(1),

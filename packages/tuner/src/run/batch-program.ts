@@ -1,14 +1,14 @@
 /** The graph of one micro-batch of a given layout: inputs, forward, loss, and backward when it trains. */
 import type { Context, Tensor } from '../graph/operators.ts';
 import type { Device } from '../graph/device.ts';
-import { download, downloadIntegers, Memory, upload } from '../graph/memory.ts';
+import { Memory, upload } from '../graph/memory.ts';
 import { contextBytes, Program } from '../graph/program.ts';
 import { I32, Tape } from '../graph/tape.ts';
 import { elements, type Value } from '../graph/value.ts';
-import { llamaHidden, outputHead } from '../models/llama.ts';
+import { llamaHidden } from '../models/llama.ts';
 import type { Weights } from '../models/weights.ts';
-import { crossEntropy, lossChunks, type LossOutcome, type LossRows } from '../operations/cross-entropy.ts';
-import { gatherRows } from '../operations/rows.ts';
+import type { BuildLoss, LossGraph, LossResult } from '../objectives/objective.ts';
+import { lossChunks } from '../operations/cross-entropy.ts';
 import { randomStream } from '../random.ts';
 import type { BatchArrays, BatchLayout } from './batch.ts';
 
@@ -17,46 +17,41 @@ export type BatchOptions = { readonly train: boolean; readonly recompute: boolea
 /** Tensors a layer's forward and backward take at most, low-rank additions included; contexts are sized by it. */
 const tensorsPerLayer = 512;
 
+/** Parts of a loss besides chunks of an output head, such as targets of a classification; each takes at most 64 tensors. */
+const lossParts = 128;
+
 export class BatchProgram implements Disposable {
   readonly layout: BatchLayout;
   readonly #device: Device;
   readonly #context: Context;
   readonly #memory: Memory;
   readonly #program: Program;
-  readonly #vocabulary: number;
   readonly #inputs: { tokens: Tensor; positions: Tensor; mask: Tensor; wanted: Tensor };
-  readonly #chunks: LossRows[];
-  readonly #outcomes: LossOutcome[] = [];
+  readonly #loss: LossGraph;
   readonly #dropoutMasks: Value[] = [];
   readonly #dropout: number;
 
-  constructor(device: Device, weights: Weights, layout: BatchLayout, options: BatchOptions) {
+  constructor(device: Device, weights: Weights, buildLoss: BuildLoss, layout: BatchLayout, options: BatchOptions) {
     const { c } = device;
     const { config } = weights;
     const { length, bins, wanted } = layout;
     const rows = length * bins;
     this.layout = layout;
     this.#device = device;
-    this.#vocabulary = config.vocabulary;
     this.#dropout = options.dropout;
-    const chunkRows = lossChunks(wanted, config.vocabulary);
+    const parts = lossChunks(wanted, config.vocabulary).length + lossParts;
     this.#context = c.ggml_init({
-      mem_size: contextBytes(c, tensorsPerLayer * (config.layers + 1) + 64 * chunkRows.length),
+      mem_size: contextBytes(c, tensorsPerLayer * (config.layers + 1) + 64 * parts),
       mem_buffer: null,
       no_alloc: true,
     });
-    this.#memory = new Memory(device, 4 * config.layers + 3 * chunkRows.length + 8);
+    this.#memory = new Memory(device, 4 * config.layers + 3 * parts + 8);
     this.#inputs = {
       tokens: this.#memory.reserve([rows], I32),
       positions: this.#memory.reserve([rows], I32),
       mask: this.#memory.reserve([length, length, 1, bins]),
       wanted: this.#memory.reserve([wanted], I32),
     };
-    this.#chunks = chunkRows.map((count) => ({
-      rows: count,
-      targets: this.#memory.reserve([count], I32),
-      weights: this.#memory.reserve([count]),
-    }));
     const tape = new Tape(c, this.#context, device.blas !== undefined);
     const dropout = (shape: readonly number[]): Value => {
       const mask = { name: 'dropout mask', tensor: this.#memory.reserve(shape), shape, needsGradient: false };
@@ -75,67 +70,29 @@ export class BatchProgram implements Disposable {
       },
       { recompute: options.train && options.recompute },
     );
-    const chunkIndices: { tensor: Tensor; from: number; count: number }[] = [];
-    let from = 0;
-    for (const labels of this.#chunks) {
-      let x = hidden;
-      if (this.#chunks.length > 1) {
-        const tensor = this.#memory.reserve([labels.rows], I32);
-        chunkIndices.push({ tensor, from, count: labels.rows });
-        x = gatherRows(tape, hidden, tensor, labels.rows, 'chunk of hidden');
-      }
-      from += labels.rows;
-      this.#outcomes.push(crossEntropy(tape, outputHead(weights), { x, labels }, options.train));
-    }
+    this.#loss = buildLoss({ device, tape, memory: this.#memory, weights, hidden, layout, train: options.train });
     if (options.train) tape.backward();
     this.#memory.allocate();
-    for (const { tensor, from: first, count } of chunkIndices)
-      upload(
-        device,
-        tensor,
-        Int32Array.from({ length: count }, (_, i) => first + i),
-      );
-    this.#program = new Program(
-      device,
-      tape,
-      this.#outcomes.flatMap(({ loss, predicted }) => (predicted ? [loss, predicted] : [loss])),
-    );
+    this.#program = new Program(device, tape, this.#loss.outputs);
   }
 
   get bytes(): number {
     return this.#memory.bytes + this.#program.bytes;
   }
 
-  /** Computes the batch. Returns the summed loss in nats; training also adds to the parameters' gradient sums. `seeds` decide what is dropped. */
-  run(batch: BatchArrays, ...seeds: readonly number[]): { loss: number; predicted: Int32Array } {
+  /** Computes the batch. Returns the summed loss; training also adds to the parameters' gradient sums. `seeds` decide what is dropped. */
+  run(batch: BatchArrays, ...seeds: readonly number[]): LossResult {
     const { tokens, positions, mask, wanted } = this.#inputs;
     upload(this.#device, tokens, batch.tokens);
     upload(this.#device, positions, batch.positions);
     upload(this.#device, mask, batch.mask);
     upload(this.#device, wanted, batch.wanted);
-    let from = 0;
-    for (const { rows, targets, weights } of this.#chunks) {
-      upload(
-        this.#device,
-        targets,
-        batch.targets.slice(from, from + rows).map((target, row) => row * this.#vocabulary + target),
-      );
-      upload(this.#device, weights, batch.weights.slice(from, from + rows));
-      from += rows;
-    }
+    this.#loss.upload(batch);
     for (const [index, { tensor, shape }] of this.#dropoutMasks.entries()) {
       upload(this.#device, tensor, dropoutMask(elements(shape), this.#dropout, randomStream(...seeds, index)));
     }
     this.#program.run();
-    const predicted = new Int32Array(this.layout.wanted);
-    let loss = 0;
-    from = 0;
-    for (const [index, outcome] of this.#outcomes.entries()) {
-      loss += download(this.#device, outcome.loss)[0]!;
-      if (outcome.predicted) predicted.set(downloadIntegers(this.#device, outcome.predicted), from);
-      from += this.#chunks[index]!.rows;
-    }
-    return { loss, predicted };
+    return this.#loss.read();
   }
 
   [Symbol.dispose](): void {

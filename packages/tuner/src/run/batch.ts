@@ -5,8 +5,10 @@ export type BatchLayout = {
   /** Positions in a bin. */
   readonly length: number;
   readonly bins: number;
-  /** Supervised positions that the graph has room for. */
+  /** Positions with a wanted hidden state that the graph has room for. */
   readonly wanted: number;
+  /** Rows that the graph has room for, where the loss counts rows. */
+  readonly rows?: number;
 };
 
 export type BatchArrays = {
@@ -20,7 +22,10 @@ export type BatchArrays = {
   readonly weights: Float32Array;
   /** Tokens that are not padding. */
   readonly tokenCount: number;
+  /** What the loss is divided by. */
   readonly weightSum: number;
+  /** What else the objective's loss reads, by name. */
+  readonly inputs?: Readonly<Record<string, Float32Array | Int32Array>>;
 };
 
 /** Lays bins out. Throws a RangeError when they do not fit the layout: a bug in the packing, never the user's doing. */

@@ -10,10 +10,13 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'nod
 import path from 'node:path';
 import { readGguf, readTensor, writeGguf } from '@atelier/llama/gguf';
 import { z } from 'zod';
+import { headFileName, type HeadFile } from '@atelier/data';
 import { AtelierError } from '@atelier/errors';
 import type { Tensor } from '../graph/operators.ts';
 import type { Device } from '../graph/device.ts';
 import { download, upload } from '../graph/memory.ts';
+
+const fileSchema = z.strictObject({ file: z.string(), sha256: z.string(), bytes: z.int() });
 
 const manifestSchema = z.strictObject({
   version: z.literal(1),
@@ -25,8 +28,10 @@ const manifestSchema = z.strictObject({
   epoch: z.number(),
   /** SHA-256 of spec.json: a checkpoint of another run is not resumed from. */
   spec: z.string(),
-  weights: z.strictObject({ file: z.string(), sha256: z.string(), bytes: z.int() }).nullable(),
-  state: z.strictObject({ file: z.string(), sha256: z.string(), bytes: z.int() }),
+  weights: fileSchema.nullable(),
+  /** head.json, where the task has one. */
+  head: fileSchema.nullable().default(null),
+  state: fileSchema,
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 
@@ -35,19 +40,20 @@ export type StateTensor = { readonly name: string; readonly shape: readonly numb
 
 const stateFile = 'state.gguf';
 
-/** Writes a checkpoint and returns its manifest. `writeWeights` writes the file to be served, or is absent for a resume point. */
+/** Writes a checkpoint and returns its manifest. `served` are the files for whoever serves it, absent for a resume point. */
 export async function saveCheckpoint(
   device: Device,
   directory: string,
   state: readonly StateTensor[],
   facts: Pick<Manifest, 'step' | 'cursor' | 'reason' | 'epoch' | 'spec'>,
-  weights?: { file: string; write: (path: string) => Promise<void> },
+  served?: { file: string; write: (path: string) => Promise<void>; head: HeadFile | undefined },
 ): Promise<Manifest> {
   const aside = path.join(directory, `.writing-${facts.step}`);
   const final = path.join(directory, String(facts.step));
   await rm(aside, { recursive: true, force: true });
   await mkdir(aside, { recursive: true, mode: 0o700 });
-  if (weights) await weights.write(path.join(aside, weights.file));
+  if (served) await served.write(path.join(aside, served.file));
+  if (served?.head) await writeSynced(path.join(aside, headFileName), JSON.stringify(served.head));
   await writeGguf(path.join(aside, stateFile), {
     metadata: [['general.type', { type: 'STRING', value: 'training-state' }]],
     tensors: state.map(({ name, shape, tensor }) => ({
@@ -60,7 +66,8 @@ export async function saveCheckpoint(
   const manifest: Manifest = {
     version: 1,
     ...facts,
-    weights: weights ? await describeFile(aside, weights.file) : null,
+    weights: served ? await describeFile(aside, served.file) : null,
+    head: served?.head ? await describeFile(aside, headFileName) : null,
     state: await describeFile(aside, stateFile),
   };
   await writeSynced(path.join(aside, 'manifest.json'), JSON.stringify(manifest));

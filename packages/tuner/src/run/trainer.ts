@@ -15,7 +15,9 @@ import { Device } from '../graph/device.ts';
 import { Weights } from '../models/weights.ts';
 import { Optimizer } from '../optimizers/optimizer.ts';
 import { learningRate } from '../schedule.ts';
-import { layOut, type BatchLayout } from './batch.ts';
+import { createObjective } from '../objectives/create-objective.ts';
+import type { BuildLoss, Objective, ValidationMetrics } from '../objectives/objective.ts';
+import type { BatchLayout } from './batch.ts';
 import { BatchProgram } from './batch-program.ts';
 import {
   listCheckpoints,
@@ -26,7 +28,7 @@ import {
   type Manifest,
   type StateTensor,
 } from './checkpoint.ts';
-import { chooseBinLength, packEpoch, readRows, wantedRoom, type Epoch, type Rows } from './dataset.ts';
+import { binLength, chooseBinLength, packEpoch, rowRoom, wantedRoom, type Epoch } from './dataset.ts';
 import type { EventLog } from './event-log.ts';
 import { loraOptions, servedFile } from './method.ts';
 import { Speedometer } from './speedometer.ts';
@@ -53,27 +55,43 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
   using device = Device.open({ gpu: spec.gpu, threads: spec.threads });
   const lora = loraOptions(spec);
   using weights = await Weights.load(device, baseModel, base, lora);
-  using optimizer = new Optimizer(device, weights.parameters, h);
   const { config } = weights;
   const limit = Math.min(h.maxSequenceTokens, config.context);
   const files = (names: readonly string[]): string[] => names.map((name) => path.resolve(directory, name));
   // A template may print the date: a run resumed tomorrow must print today's.
   const now = Math.floor((await stat(path.join(directory, 'spec.json'))).mtimeMs);
-  const data = await readRows(spec, baseModel, files(spec.train), limit, h.promptLossWeight, now);
-  const held = await readRows(spec, baseModel, files(spec.validation), limit, 0, now);
+  const objective = await createObjective({
+    spec,
+    device,
+    weights,
+    baseModel,
+    train: files(spec.train),
+    validation: files(spec.validation),
+    limit,
+    now,
+  });
+  using head = objective.head;
+  const { training: data, validation: held } = objective;
+  // A task with a head of its own does not reach the model's output head.
+  const parameters = head
+    ? [...weights.parameters.filter(({ name }) => name !== 'output.weight'), ...head.parameters]
+    : weights.parameters;
+  using optimizer = new Optimizer(device, parameters, h);
 
   const linearCost = weights.size;
   const attentionCost = 2 * config.layers * config.heads * config.headSize;
   const length = chooseBinLength(data.rows, h.batchTokens, linearCost, attentionCost);
-  const bins = Math.max(1, Math.floor(h.batchTokens / length));
   const stepsOf = (batches: Epoch): number => Math.ceil(batches.length / h.gradientAccumulation);
-  const batchesOf = (epoch: number): Epoch => packEpoch(data.rows, length, bins, spec.seed, epoch);
+  const batchesOf = (epoch: number): Epoch => packEpoch(data.rows, length, h.batchTokens, spec.seed, epoch);
+  // Training rows may all be shorter.
+  const heldLength = Math.max(length, binLength(held.rows));
+  const heldBatches = packEpoch(held.rows, heldLength, h.batchTokens, 0, 0);
   let epochNumber = 0;
   let batches = batchesOf(0);
   const totalSteps = h.steps ?? totalOf(h.epochs, (epoch) => stepsOf(epoch === 0 ? batches : batchesOf(epoch)));
 
   const state: StateTensor[] = [
-    ...weights.parameters.map(({ name, value }) => ({ name, shape: value.shape, tensor: value.tensor })),
+    ...parameters.map(({ name, value }) => ({ name, shape: value.shape, tensor: value.tensor })),
     ...[...optimizer.state].map(([name, tensor]) => ({
       name: `optimizer.${name}`,
       shape: [Number(device.c.ggml_nelements(tensor))],
@@ -91,14 +109,15 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
     manifests = manifests.filter((manifest) => manifest.step <= start.step);
   }
 
-  using graphs = new GraphCache(device, weights, {
+  using graphs = new GraphCache(device, weights, objective.buildLoss, {
     recompute: h.activationCheckpointing,
     dropout: lora ? h.loraDropout : 0,
   });
   const layoutOf = (epoch: Epoch): BatchLayout => ({
-    length,
-    bins,
-    wanted: wantedRoom(epoch.mostWanted, length * bins),
+    length: epoch.binLength,
+    bins: epoch.bins,
+    wanted: wantedRoom(epoch.mostWanted, epoch.binLength * epoch.bins),
+    ...(objective.countsRows ? { rows: rowRoom(epoch.mostRows) } : {}),
   });
   let program = graphs.get(layoutOf(batches), true);
   announceMissing(log, manifests);
@@ -110,9 +129,9 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
     tokensPerEpoch: data.tokens,
     supervisedTokensPerEpoch: data.supervised,
     truncatedRows: data.truncated,
-    trainableParameters: weights.parameters.reduce((sum, { value }) => sum + value.shape.reduce((a, b) => a * b, 1), 0),
+    trainableParameters: parameters.reduce((sum, { value }) => sum + value.shape.reduce((a, b) => a * b, 1), 0),
     parameters: weights.size,
-    bytes: weights.bytes + optimizer.bytes + program.bytes,
+    bytes: weights.bytes + (head?.bytes ?? 0) + optimizer.bytes + program.bytes,
     backend: device.name,
     blas: device.blas?.name ?? null,
     resumedFrom: step,
@@ -132,7 +151,7 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
         epoch: epochNumber + batchIndex / batches.length,
         spec: specHash,
       },
-      reason === 'scheduled' ? { file, write } : undefined,
+      reason === 'scheduled' ? { file, write, head: head?.file() } : undefined,
     );
     manifests = [...manifests.filter((other) => other.step !== step), manifest];
     announce(log, manifest);
@@ -144,7 +163,11 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
   };
   const validate = async (): Promise<void> => {
     if (held.rows.length > 0)
-      log.write({ type: 'validation', step, ...(await validation(held, length, bins, graphs, layoutOf)) });
+      log.write({
+        type: 'validation',
+        step,
+        ...(await validation(objective, heldBatches, graphs.get(layoutOf(heldBatches), false))),
+      });
   };
   let lastSave = Date.now();
   const speed = new Speedometer();
@@ -156,6 +179,7 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
       program = graphs.get(layoutOf(batches), true);
     }
     weights.clearGradients();
+    head?.clearGradients();
     let loss = 0;
     let weightSum = 0;
     let tokens = 0;
@@ -170,7 +194,7 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
         if (manifests.at(-1)?.step !== step) await save('interrupted');
         return 'interrupted';
       }
-      const batch = layOut(batches.at(index), program.layout);
+      const batch = data.layOut(batches.at(index), program.layout);
       loss += program.run(batch, spec.seed, 2, epochNumber, index).loss;
       weightSum += batch.weightSum;
       tokens += batch.tokenCount;
@@ -229,6 +253,7 @@ function announce(log: EventLog, manifest: Manifest): void {
     file: manifest.weights.file,
     sha256: manifest.weights.sha256,
     bytes: manifest.weights.bytes,
+    ...(manifest.head ? { head: manifest.head } : {}),
   });
 }
 
@@ -239,40 +264,41 @@ function announceMissing(log: EventLog, manifests: readonly Manifest[]): void {
 }
 
 async function validation(
-  held: Rows,
-  length: number,
-  bins: number,
-  graphs: GraphCache,
-  layoutOf: (epoch: Epoch) => BatchLayout,
-): Promise<{ loss: number; tokenAccuracy: number; tokens: number }> {
-  const batches = packEpoch(held.rows, length, bins, 0, 0);
-  const program = graphs.get(layoutOf(batches), false);
-  let [loss, weight, right, tokens] = [0, 0, 0, 0];
+  { validation: held, metrics }: Objective,
+  batches: Epoch,
+  program: BatchProgram,
+): Promise<{ loss: number } & ValidationMetrics> {
+  const measured = metrics();
+  let loss = 0;
+  let weight = 0;
   for (let index = 0; index < batches.length; index++) {
     await setImmediate();
-    const arrays = layOut(batches.at(index), program.layout);
-    const result = program.run(arrays);
+    const batch = held.layOut(batches.at(index), program.layout);
+    const result = program.run(batch);
     loss += result.loss;
-    weight += arrays.weightSum;
-    for (let i = 0; i < arrays.weights.length; i++) {
-      if (arrays.weights[i] === 0) continue;
-      tokens++;
-      if (result.predicted[i] === arrays.targets[i]) right++;
-    }
+    weight += batch.weightSum;
+    measured.add(batch, result);
   }
-  return { loss: loss / weight, tokenAccuracy: right / tokens, tokens };
+  return { loss: loss / weight, ...measured.summary() };
 }
 
 /** The training graph and the validation graph; a new layout replaces the old one. */
 class GraphCache implements Disposable {
   readonly #device: Device;
   readonly #weights: Weights;
+  readonly #buildLoss: BuildLoss;
   readonly #options: { recompute: boolean; dropout: number };
   readonly #programs = new Map<boolean, BatchProgram>();
 
-  constructor(device: Device, weights: Weights, options: { recompute: boolean; dropout: number }) {
+  constructor(
+    device: Device,
+    weights: Weights,
+    buildLoss: BuildLoss,
+    options: { recompute: boolean; dropout: number },
+  ) {
     this.#device = device;
     this.#weights = weights;
+    this.#buildLoss = buildLoss;
     this.#options = options;
   }
 
@@ -282,7 +308,10 @@ class GraphCache implements Disposable {
       return current;
     current?.[Symbol.dispose]();
     this.#programs.delete(trainable);
-    const program = new BatchProgram(this.#device, this.#weights, layout, { train: trainable, ...this.#options });
+    const program = new BatchProgram(this.#device, this.#weights, this.#buildLoss, layout, {
+      train: trainable,
+      ...this.#options,
+    });
     this.#programs.set(trainable, program);
     return program;
   }

@@ -104,7 +104,8 @@ async function writeReports(
       .execute();
   }
 
-  const validations = latestByStep(ofType(batch, 'validation'));
+  // Generation's; the table has no place yet for what other tasks measure.
+  const validations = latestByStep(ofType(batch, 'validation')).filter((event) => event.tokenAccuracy !== undefined);
   if (validations.length === 0) return;
   await transaction
     .insertInto('training_validations')
@@ -114,7 +115,7 @@ async function writeReports(
         step,
         at: new Date(at * 1000),
         loss,
-        token_accuracy: tokenAccuracy,
+        token_accuracy: tokenAccuracy!,
       })),
     )
     .onConflict((conflict) =>
