@@ -1,15 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Device } from '../src/graph/device.ts';
-import { upload } from '../src/graph/memory.ts';
-import { I32 } from '../src/graph/tape.ts';
-import type { Value } from '../src/graph/value.ts';
+import { download, Memory, upload } from '../src/graph/memory.ts';
+import { contextBytes, Program } from '../src/graph/program.ts';
+import { I32, Tape } from '../src/graph/tape.ts';
+import { elements, type Value } from '../src/graph/value.ts';
 import { attention } from '../src/operations/attention.ts';
 import { crossEntropy } from '../src/operations/cross-entropy.ts';
+import { outputNorms, rescale } from '../src/operations/dora.ts';
 import { add, addBias, swiglu } from '../src/operations/elementwise.ts';
 import { linear } from '../src/operations/linear.ts';
 import { rmsNorm } from '../src/operations/rms-norm.ts';
 import { rope } from '../src/operations/rope.ts';
 import { gatherRows } from '../src/operations/rows.ts';
+import { fillNormal, randomStream } from '../src/random.ts';
 import { gradientError } from './gradients.ts';
 
 /** F32 central differences at this step are good to a few parts in a thousand. */
@@ -55,6 +58,62 @@ describe.each([
           Float32Array.from({ length: 40 }, (_, i) => (i % 3 === 0 ? 0 : 1.5)),
         ),
     );
+  });
+
+  it('rescale, with a low-rank addition and constant norms', () => {
+    let norms: ReturnType<typeof device.c.ggml_new_tensor_1d>;
+    check(
+      { w: [8, 6], x: [8, 5], a: [8, 3], b: [3, 6], m: [6] },
+      (tape, { w, x, a, b, m }, memory) => {
+        norms = memory.reserve([6]);
+        return rescale(tape, linear(tape, w!, x!, { a: a!, b: b!, scale: 0.7 }), m!, norms);
+      },
+      () => upload(device, norms, new Float32Array([1, 2, 0.5, 3, 1, 4])),
+    );
+  });
+
+  it('outputNorms are those of the merged matrix', () => {
+    const content = new Map<string, Float32Array>();
+    const sizes = { w: [8, 6], a: [8, 3], b: [3, 6], squares: [6] };
+    using memory = new Memory(device, 8);
+    const context = device.c.ggml_init({
+      mem_size: contextBytes(device.c, 256),
+      mem_buffer: null,
+      no_alloc: true,
+    });
+    const value = (name: keyof typeof sizes): Value => ({
+      name,
+      shape: sizes[name],
+      tensor: memory.reserve(sizes[name]),
+      needsGradient: false,
+    });
+    const [w, a, b, squares] = [value('w'), value('a'), value('b'), value('squares')];
+    memory.allocate();
+    for (const [index, input] of [w, a, b].entries()) {
+      const data = new Float32Array(elements(input.shape));
+      fillNormal(data, randomStream(9, index), 1);
+      content.set(input.name, data);
+      upload(device, input.tensor, data);
+    }
+    const at = (name: string, column: number, row: number): number =>
+      content.get(name)![row * sizes[name as 'w'][0]! + column]!;
+    const sum = (count: number, term: (i: number) => number): number =>
+      Array.from({ length: count }, (_, i) => term(i)).reduce((total, t) => total + t, 0);
+    upload(
+      device,
+      squares.tensor,
+      Float32Array.from({ length: 6 }, (_, o) => sum(8, (i) => at('w', i, o) ** 2)),
+    );
+    const tape = new Tape(device.c, context, blas);
+    const norms = outputNorms(tape, w, { a, b, scale: 0.7 }, squares.tensor);
+    using program = new Program(device, tape, [norms]);
+    program.run();
+    const found = download(device, norms);
+    for (let o = 0; o < 6; o++) {
+      const merged = (i: number): number => at('w', i, o) + 0.7 * sum(3, (r) => at('b', r, o) * at('a', i, r));
+      expect(found[o]).toBeCloseTo(Math.sqrt(sum(8, (i) => merged(i) ** 2)), 4);
+    }
+    device.c.ggml_free(context);
   });
 
   it('sums of products into one value', () =>

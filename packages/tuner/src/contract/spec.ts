@@ -52,6 +52,8 @@ export const hyperParametersSchema = z.strictObject({
   maxGradientNorm: z.number().min(0).default(1),
   loraRank: z.int().min(1).max(1024).default(16),
   loraAlpha: z.number().positive().max(65_536).default(32),
+  /** rsLoRA: the adapter counts alpha / sqrt(rank) times instead of alpha / rank. */
+  loraRankStabilised: z.boolean().default(false),
   loraDropout: z.number().min(0).lt(1).default(0),
   loraTargets: z
     .array(z.enum(loraTargets))
@@ -72,9 +74,9 @@ export type HyperParameters = z.infer<typeof hyperParametersSchema>;
 
 /**
  * `lora` trains a low-rank adapter beside weights expanded to F32, `qlora` the same beside weights that stay quantised in
- * memory, `full` all weights.
+ * memory, `dora` that and a magnitude for each output, beside F32; `full` trains all weights.
  */
-export const methods = ['lora', 'qlora', 'full'] as const;
+export const methods = ['lora', 'qlora', 'dora', 'full'] as const;
 
 export const tasks = ['generation', 'classification', 'regression', 'embedding', 'reward', 'preference'] as const;
 

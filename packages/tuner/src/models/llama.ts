@@ -4,7 +4,8 @@ import type { Tape } from '../graph/tape.ts';
 import type { Value } from '../graph/value.ts';
 import { attention } from '../operations/attention.ts';
 import { add, addBias, swiglu } from '../operations/elementwise.ts';
-import { linear, type LowRank } from '../operations/linear.ts';
+import { adaptedLinear } from '../operations/dora.ts';
+import type { LowRank } from '../operations/linear.ts';
 import { rmsNorm } from '../operations/rms-norm.ts';
 import { rope, type Rope } from '../operations/rope.ts';
 import { gatherRows } from '../operations/rows.ts';
@@ -79,7 +80,7 @@ function blockBuilder(
   return (x) => {
     const project = (part: string, input: Value): Value => {
       const name = `blk.${index}.${part}.weight`;
-      const y = linear(tape, weights.get(name), input, dropped(weights.lowRank(name), part, input));
+      const y = adaptedLinear(tape, weights.get(name), input, dropped(weights.lowRank(name), part, input));
       const bias = weights.find(`blk.${index}.${part}.bias`);
       return bias ? addBias(tape, y, bias) : y;
     };

@@ -3,7 +3,7 @@ import type { GgufFile } from '@atelier/llama/gguf';
 import { ggmlTypes } from '@atelier/llama/gguf';
 import { AtelierError } from '@atelier/errors';
 import type { Device } from '../graph/device.ts';
-import { Memory, upload } from '../graph/memory.ts';
+import { download, Memory, upload } from '../graph/memory.ts';
 import { I32 } from '../graph/tape.ts';
 import { unpackedRows } from '../graph/unpacked.ts';
 import { elements, type Shape, type Value } from '../graph/value.ts';
@@ -23,6 +23,10 @@ export type LoraOptions = {
   readonly alpha: number;
   readonly targets: readonly string[];
   readonly seed: number;
+  /** rsLoRA (Kalajdzievski 2023, arXiv 2312.03732): the adapter counts alpha / sqrt(rank) times. */
+  readonly rankStabilised?: boolean;
+  /** DoRA: a trained magnitude for each output beside the pair. */
+  readonly magnitudes?: boolean;
   /** QLoRA: keeps the base's matrices quantised. Absent: they are expanded to F32. */
   readonly quantization?: Quantization;
 };
@@ -102,8 +106,8 @@ export class Weights implements Disposable {
     const config = readConfig(file, path);
     const shapes = tensorShapes(config, file);
     checkTensors(path, file, shapes);
-    const memory = new Memory(device, 3 * shapes.size + 8);
-    const gradients = new Memory(device, 3 * shapes.size + 8);
+    const memory = new Memory(device, 6 * shapes.size + 8);
+    const gradients = new Memory(device, 6 * shapes.size + 8);
     const values = new Map<string, Value>();
     const parameters: Parameter[] = [];
     const trained = (name: string, shape: Shape): Value => {
@@ -141,7 +145,10 @@ export class Weights implements Disposable {
         lowRank.set(name, {
           a: trained(`${name}.lora_a`, [inputs, lora.rank]),
           b: trained(`${name}.lora_b`, [lora.rank, outputs]),
-          scale: lora.alpha / lora.rank,
+          scale: lora.alpha / (lora.rankStabilised ? Math.sqrt(lora.rank) : lora.rank),
+          ...(lora.magnitudes && {
+            magnitude: { vector: trained(`${name}.magnitude`, [outputs]), baseSquares: memory.reserve([outputs]) },
+          }),
         });
       }
     }
@@ -160,6 +167,12 @@ export class Weights implements Disposable {
     if (lora) {
       for (const [index, { a }] of [...lowRank.values()].entries())
         upload(device, a.tensor, initialA(a.shape, lora.seed, index));
+      for (const [name, { magnitude }] of lowRank) {
+        if (!magnitude) continue;
+        const squares = squaresOfOutputs(download(device, values.get(name)!.tensor), magnitude.vector.shape[0]!);
+        upload(device, magnitude.baseSquares, squares);
+        upload(device, magnitude.vector.tensor, squares.map(Math.sqrt));
+      }
     }
     const size = [...shapes.values()].reduce((sum, shape) => sum + elements(shape), 0);
     return new Weights(config, size, values, lowRank, parameters, [memory], gradients);
@@ -173,6 +186,15 @@ function initialA(shape: Shape, seed: number, index: number): Float32Array {
   const bound = 1 / Math.sqrt(shape[0]!);
   for (let i = 0; i < data.length; i++) data[i] = (2 * uniform(random) - 1) * bound;
   return data;
+}
+
+function squaresOfOutputs(matrix: Float32Array, outputs: number): Float32Array {
+  const width = matrix.length / outputs;
+  return Float32Array.from({ length: outputs }, (_, output) => {
+    let sum = 0;
+    for (let i = output * width; i < (output + 1) * width; i++) sum += matrix[i]! ** 2;
+    return sum;
+  });
 }
 
 function checkTensors(path: string, file: GgufFile, shapes: Map<string, Shape>): void {

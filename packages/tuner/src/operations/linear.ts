@@ -10,10 +10,19 @@ export type LowRank = {
   readonly a: Value;
   /** [rank, out] */
   readonly b: Value;
-  /** alpha / rank */
+  /** alpha / rank, or alpha / sqrt(rank) */
   readonly scale: number;
   /** Multiplies the input on its way into A, [in, rows]: 0 or 1 / (1 - dropout). */
   readonly dropoutMask?: Value;
+  /** DoRA's part, which `adaptedLinear` of dora.ts adds. */
+  readonly magnitude?: Magnitude;
+};
+
+export type Magnitude = {
+  /** m, [out] */
+  readonly vector: Value;
+  /** |W|^2 of each output, F32 [out]: known once, because W is frozen. */
+  readonly baseSquares: Tensor;
 };
 
 /** y = W x, or W x + scale * B A (mask * x). weight [in, out], x [in, rows] -> [out, rows]. */

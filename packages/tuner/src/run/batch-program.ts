@@ -14,8 +14,8 @@ import type { BatchArrays, BatchLayout } from './batch.ts';
 
 export type BatchOptions = { readonly train: boolean; readonly recompute: boolean; readonly dropout: number };
 
-/** Tensors a layer's forward and backward take at most, low-rank additions included; contexts are sized by it. */
-const tensorsPerLayer = 512;
+/** Tensors a layer takes at most, low-rank additions and chunks of a quantised matrix included. What is not used is never touched. */
+const tensorsPerLayer = 4096;
 
 /** Parts of a loss besides chunks of an output head, such as targets of a classification; each takes at most 64 tensors. */
 const lossParts = 128;

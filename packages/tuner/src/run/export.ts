@@ -3,6 +3,7 @@ import { encodeTensor, readTensor, writeGguf, type GgufFile } from '@atelier/lla
 import type { Device } from '../graph/device.ts';
 import { download } from '../graph/memory.ts';
 import type { Weights } from '../models/weights.ts';
+import { mergedMatrix } from './merge.ts';
 
 /** A LoRA adapter as llama.cpp loads it (keys as in its llama-adapter.cpp). */
 export async function writeAdapter(device: Device, weights: Weights, alpha: number, path: string): Promise<void> {
@@ -22,7 +23,10 @@ export async function writeAdapter(device: Device, weights: Weights, alpha: numb
   });
 }
 
-/** The whole model with the base file's metadata; trained tensors keep their type when it is a float type, else become F16. */
+/**
+ * The whole model with the base file's metadata, low-rank additions merged. Changed tensors keep their type when it is a
+ * float type, else become F16.
+ */
 export async function writeModel(
   device: Device,
   weights: Weights,
@@ -31,11 +35,17 @@ export async function writeModel(
   path: string,
 ): Promise<void> {
   const trained = new Map(weights.parameters.map(({ name, value }) => [name, value]));
+  const changed = (name: string): (() => Float32Array) | undefined => {
+    const value = trained.get(name);
+    if (value) return () => download(device, value.tensor);
+    const lowRank = weights.lowRank(name);
+    return lowRank && (() => mergedMatrix(device, weights.get(name), lowRank));
+  };
   await writeGguf(path, {
     metadata: [...base.metadata.entries()],
     tensors: base.tensors.map((tensor) => {
-      const value = trained.get(tensor.name);
-      if (!value)
+      const numbers = changed(tensor.name);
+      if (!numbers)
         return {
           name: tensor.name,
           shape: [...tensor.shape],
@@ -47,7 +57,7 @@ export async function writeModel(
         name: tensor.name,
         shape: [...tensor.shape],
         type,
-        data: () => encodeTensor(type, download(device, value.tensor)),
+        data: () => encodeTensor(type, numbers()),
       };
     }),
   });

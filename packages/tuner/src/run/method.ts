@@ -13,18 +13,25 @@ export function loraOptions({ method, seed, hyperParameters: h }: RunSpec): Lora
     alpha: h.loraAlpha,
     targets: h.loraTargets,
     seed,
+    rankStabilised: h.loraRankStabilised,
+    magnitudes: method === 'dora',
     ...(method === 'qlora' && { quantization: h.quantization }),
   };
 }
 
-/** `adapter.gguf` for methods that leave the base as it is, else `model.gguf`, and how it is written. */
+/** What llama.cpp is told: it divides alpha by the rank. */
+export function servedAlpha({ alpha, rank, rankStabilised }: LoraOptions): number {
+  return rankStabilised ? alpha * Math.sqrt(rank) : alpha;
+}
+
+/** `adapter.gguf` where llama.cpp's adapters can say what was trained, else `model.gguf`, and how it is written. */
 export function servedFile(
   device: Device,
   weights: Weights,
   base: { path: string; file: GgufFile },
   lora: LoraOptions | undefined,
 ): { file: string; write: (to: string) => Promise<void> } {
-  return lora
-    ? { file: 'adapter.gguf', write: (to) => writeAdapter(device, weights, lora.alpha, to) }
+  return lora && !lora.magnitudes
+    ? { file: 'adapter.gguf', write: (to) => writeAdapter(device, weights, servedAlpha(lora), to) }
     : { file: 'model.gguf', write: (to) => writeModel(device, weights, base.path, base.file, to) };
 }

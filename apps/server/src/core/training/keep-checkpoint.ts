@@ -34,12 +34,8 @@ export async function keepCheckpoint(
   if (stored.sha256 !== event.sha256)
     throw new AtelierError('training_failed', { reason: `the checkpoint of step ${event.step} was changed on disk` });
   await rows.write(lease, async (transaction) => {
-    const { method } = await transaction
-      .selectFrom('training_jobs')
-      .select('method')
-      .where('id', '=', lease.id)
-      .executeTakeFirstOrThrow();
-    const file = method === 'full' ? { model_blob: stored.sha256 } : { adapter_blob: stored.sha256 };
+    // A merged model comes from full training and from DoRA.
+    const file = event.file === 'model.gguf' ? { model_blob: stored.sha256 } : { adapter_blob: stored.sha256 };
     await transaction
       .insertInto('checkpoints')
       .values({ job_id: lease.id, number, step: event.step, ...file })

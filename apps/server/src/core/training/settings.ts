@@ -2,7 +2,7 @@
  * What an API asks of a training job, in the platform's words: the tuner's own hyper-parameters, and what the server turns
  * into them once it has read the data (batches.ts, split.ts). Kept in training_jobs.hyper_parameters.
  */
-import { hyperParametersSchema } from '@atelier/tuner/contract';
+import { hyperParametersSchema, type RunSpec } from '@atelier/tuner/contract';
 import { z } from 'zod';
 
 /** Those that the server derives from the data may not be asked for directly. */
@@ -21,4 +21,4 @@ export const trainingSettingsSchema = z.strictObject({
 });
 export type TrainingSettings = z.input<typeof trainingSettingsSchema>;
 
-export type TrainingMethod = 'lora' | 'full';
+export type TrainingMethod = RunSpec['method'];
