@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { hyperParametersSchema } from '../src/contract/index.ts';
+import { hyperParametersSchema, optimizerNames, scheduleNames } from '../src/contract/index.ts';
 
 type Property = {
   default?: unknown;
@@ -36,5 +36,23 @@ it('docs/reference/hyper-parameters.md has every hyper-parameter with its defaul
     Object.entries(properties).map(
       ([name, property]) => `| \`${name}\` | ${shown(property.default)} | ${range(property)}`,
     ),
+  );
+});
+
+it('docs/reference/hyper-parameters.md has every name of an optimizer and of a schedule', async () => {
+  const page = await readFile(new URL('../../../docs/reference/hyper-parameters.md', import.meta.url), 'utf8');
+  const table = (title: string): [string, string][] =>
+    page
+      .split(`## ${title}\n`)[1]!
+      .split('\n## ')[0]!
+      .split('\n')
+      .filter((line) => line.startsWith('| ') && !line.startsWith('| Here'))
+      .flatMap((line) => {
+        const [here, , names] = line.slice(2, -2).split(' | ');
+        return names!.split(', ').map((name): [string, string] => [name, here!]);
+      });
+  expect(Object.fromEntries(table('Optimizers'))).toEqual(optimizerNames);
+  expect(Object.fromEntries(table('Schedules'))).toEqual(
+    Object.fromEntries(Object.entries(scheduleNames).map(([name, { schedule }]) => [name, schedule])),
   );
 });

@@ -6,8 +6,6 @@ import { readGguf } from '@atelier/llama/gguf';
 import { writeTinyModel } from '@atelier/llama/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { learningRate } from '../src/schedule.ts';
-import { hyperParametersSchema } from '../src/contract/index.ts';
 import { chatTemplate, ended, events, last, run, start, writeRun } from './run-directory.ts';
 import { libllamaLogits, largestDifference } from './model-logits.ts';
 
@@ -243,29 +241,5 @@ describe('a run that cannot be', () => {
     await writeFile(path.join(dir, 'events.jsonl'), '{"at":1,"type":"state","state":"running"}\n');
     expect(await run(dir)).toBe(2);
     expect(await ended(start('', '--unknown'))).toBe(2);
-  });
-});
-
-describe('the learning rate', () => {
-  it('warms up to its peak, ends at its final share and never leaves that range', () => {
-    fc.assert(
-      fc.property(
-        fc.constantFrom('linear', 'cosine', 'constant' as const),
-        fc.integer({ min: 0, max: 50 }),
-        fc.integer({ min: 1, max: 500 }),
-        fc.double({ min: 0, max: 1, noNaN: true }),
-        (schedule, warmupSteps, extra, finalLearningRateShare) => {
-          const h = hyperParametersSchema.parse({ schedule, warmupSteps, finalLearningRateShare, learningRate: 1 });
-          const total = warmupSteps + extra;
-          const rates = Array.from({ length: total }, (_, i) => learningRate(h, i + 1, total));
-          for (const [i, rate] of rates.entries()) {
-            expect(rate).toBeGreaterThan(0 - 1e-9);
-            expect(rate).toBeLessThanOrEqual(1 + 1e-9);
-            if (i >= warmupSteps) expect(rate).toBeGreaterThanOrEqual(finalLearningRateShare - 1e-9);
-          }
-          expect(rates[warmupSteps]).toBeCloseTo(1, 6);
-        },
-      ),
-    );
   });
 });

@@ -1,9 +1,12 @@
+export { optimizerNames, scheduleNames, type OptimizerName, type ScheduleName } from './names.ts';
 export {
   hyperParametersSchema,
   loraTargets,
   methods,
+  optimizers,
   quantizations,
   runSpecSchema,
+  schedules,
   taskSettingsSchema,
   type HyperParameters,
   type RunSpec,

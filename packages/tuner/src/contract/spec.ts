@@ -23,6 +23,17 @@ export const quantizations = [
   'none',
 ] as const;
 
+export const optimizers = ['adamw', 'adam', 'adafactor', 'sgd', 'lion', 'rmsprop', 'adagrad'] as const;
+
+export const schedules = [
+  'linear',
+  'cosine',
+  'cosine_with_restarts',
+  'polynomial',
+  'inverse_sqrt',
+  'constant',
+] as const;
+
 export const hyperParametersSchema = z.strictObject({
   /** Passes over the training data; ignored when `steps` is given. */
   epochs: z.int().min(1).max(10_000).default(3),
@@ -39,13 +50,22 @@ export const hyperParametersSchema = z.strictObject({
   /** Micro-batches whose gradients are summed before one optimizer step. */
   gradientAccumulation: z.int().min(1).max(4096).default(1),
   learningRate: z.number().positive().max(10).default(2e-4),
-  schedule: z.enum(['linear', 'cosine', 'constant']).default('linear'),
+  schedule: z.enum(schedules).default('linear'),
+  /** Optimizer steps in which the rate rises to its peak. */
   warmupSteps: z.int().min(0).max(10_000_000).default(0),
-  /** Where a linear or cosine schedule ends, as a share of the peak. */
+  /** The same as a share of all steps, rounded up; counts while `warmupSteps` is 0. */
+  warmupFraction: z.number().min(0).max(1).default(0),
+  /** Falls from the peak of cosine_with_restarts. */
+  scheduleCycles: z.int().min(1).max(1000).default(1),
+  /** Exponent of polynomial. */
+  schedulePower: z.number().positive().max(10).default(1),
+  /** Where a schedule that falls ends, as a share of the peak. */
   finalLearningRateShare: z.number().min(0).max(1).default(0),
-  optimizer: z.enum(['adamw', 'adafactor']).default('adamw'),
+  optimizer: z.enum(optimizers).default('adamw'),
   beta1: z.number().min(0).lt(1).default(0.9),
   beta2: z.number().min(0).lt(1).default(0.999),
+  /** SGD: how much of the last step is taken again. */
+  momentum: z.number().min(0).lt(1).default(0),
   epsilon: z.number().positive().max(1).default(1e-8),
   weightDecay: z.number().min(0).max(1).default(0),
   /** Largest global L2 norm of the gradient; 0 turns clipping off. */

@@ -10,10 +10,19 @@ import { contextBytes, Program } from '../graph/program.ts';
 import { Tape } from '../graph/tape.ts';
 import type { Parameter } from '../models/weights.ts';
 import { adafactor } from './adafactor.ts';
-import { adamw } from './adamw.ts';
+import { adam, adamw } from './adamw.ts';
+import { adagrad, lion, rmsprop, sgd } from './elementwise.ts';
 import type { RuleMaker, UpdateRule } from './update-rule.ts';
 
-const rules: Record<HyperParameters['optimizer'], RuleMaker> = { adamw, adafactor };
+const rules: Record<HyperParameters['optimizer'], RuleMaker> = {
+  adamw,
+  adam,
+  adafactor,
+  sgd,
+  lion,
+  rmsprop,
+  adagrad,
+};
 
 export class Optimizer implements Disposable {
   /** Tensors that a resumed run needs besides the parameters. */
