@@ -26,8 +26,10 @@ export class LlamaContext implements Disposable {
   readonly nBatch: number;
   readonly nSeqMax: number;
   readonly embeddingsEnabled: boolean;
+  /** False where a token attends to what follows it: such a model cannot generate, and takes a sequence in one batch. */
+  readonly isCausal: boolean;
   readonly lifetime = new Lifetime('context');
-  private readonly pooled: boolean;
+  private readonly pooling: llama_pooling_type;
   private readonly releaseModel: () => void;
   private releaseAdapters: (() => void)[] = [];
   /** Which entries of the last batch have results; native code asserts that only those are asked for. */
@@ -56,11 +58,11 @@ export class LlamaContext implements Disposable {
     this.nCtxSeq = native.c.llama_n_ctx_seq(result);
     this.nBatch = native.c.llama_n_batch(result);
     // Attention in both directions needs the whole batch at once; native code asserts it.
-    const isCausal = memory !== null && model.metadata.boolean(`${model.architecture}.attention.causal`) !== false;
-    if (!isCausal) this.nBatch = Math.min(this.nBatch, native.c.llama_n_ubatch(result));
+    this.isCausal = memory !== null && !model.isEncoder;
+    if (!this.isCausal) this.nBatch = Math.min(this.nBatch, native.c.llama_n_ubatch(result));
     this.nSeqMax = native.c.llama_n_seq_max(result);
     this.embeddingsEnabled = parameters.embeddings;
-    this.pooled = native.c.llama_pooling_type(result) !== llama_pooling_type.LLAMA_POOLING_TYPE_NONE;
+    this.pooling = native.c.llama_pooling_type(result);
     const limits = { sequences: this.nSeqMax, unified: parameters.kv_unified };
     this.memory = new ContextMemory(native.c, memory, this.lifetime, limits);
   }
@@ -101,16 +103,19 @@ export class LlamaContext implements Disposable {
   /** The embedding of the batch's entry `index` (-1: the last), valid until the next decode. */
   embeddings(index = -1): Float32Array {
     this.checkEmbeddings();
-    if (this.pooled) throw invalid('this context joins embeddings by sequence');
+    if (this.isPooled) throw invalid('this context joins embeddings by sequence');
     return this.embeddingAt(this.native.c.llama_get_embeddings_ith(this.pointer, this.checkOutput(index)));
   }
 
-  /** The joined embedding of a sequence in the last batch, valid until the next decode. */
+  /**
+   * The joined embedding of a sequence in the last batch, valid until the next decode; with pooling `rank`, the scores
+   * that the model's own head gives it, as many as the file names labels or one.
+   */
   sequenceEmbedding(sequence: number): Float32Array {
     this.checkIdle();
     this.checkEmbeddings();
     checkInteger('sequence', sequence, 0, this.nSeqMax - 1);
-    if (!this.pooled) throw invalid('this context does not join embeddings by sequence');
+    if (!this.isPooled) throw invalid('this context does not join embeddings by sequence');
     return this.embeddingAt(this.native.c.llama_get_embeddings_seq(this.pointer, sequence));
   }
 
@@ -184,9 +189,17 @@ export class LlamaContext implements Disposable {
     if (!this.embeddingsEnabled) throw invalid('this context does not compute embeddings');
   }
 
+  private get isPooled(): boolean {
+    return this.pooling !== llama_pooling_type.LLAMA_POOLING_TYPE_NONE;
+  }
+
   private embeddingAt(pointer: Pointer<'float'> | null): Float32Array {
     if (pointer === null) throw invalid('the last batch gave no such embedding');
-    const length = this.native.c.llama_model_n_embd_out(this.model.pointer);
+    const { c } = this.native;
+    const length =
+      this.pooling === llama_pooling_type.LLAMA_POOLING_TYPE_RANK
+        ? c.llama_model_n_cls_out(this.model.pointer)
+        : c.llama_model_n_embd_out(this.model.pointer);
     return new Float32Array(this.native.view(pointer, length * 4));
   }
 }

@@ -19,6 +19,8 @@ const countRanges: Record<string, readonly [number, number]> = {
   expert_group_count: [0, 1024],
   expert_group_used_count: [0, 1024],
 };
+/** What `pooling_type` may be, LLAMA_POOLING_TYPE_* in llama.h. */
+const poolingTypes = [-1, 0, 1, 2, 3, 4];
 const ropeScalings = new Set(['none', 'linear', 'yarn', 'longrope']);
 /** Small numbers under a square root. */
 const epsilons = ['attention.layer_norm_rms_epsilon', 'attention.layer_norm_epsilon', 'attention.group_norm_epsilon'];
@@ -57,6 +59,9 @@ export function checkModel(path: string, file: GgufFile): void {
   const scaling = metadata.string(`${architecture}.rope.scaling.type`);
   if (scaling !== undefined && !ropeScalings.has(scaling))
     throw invalidFile(path, `its RoPE scaling ${quote(scaling)} is unknown`);
+  const pooling = metadata.number(`${architecture}.pooling_type`);
+  if (pooling !== undefined && !poolingTypes.includes(pooling))
+    throw invalidFile(path, `${architecture}.pooling_type is ${pooling}`);
   for (const [key, entry] of file.metadata) {
     const isFloat = entry.type === 'FLOAT32' || entry.type === 'FLOAT64';
     if (isFloat && !Number.isFinite(entry.value)) throw invalidFile(path, `${key} is ${entry.value}`);
@@ -95,6 +100,14 @@ function checkVocabulary(path: string, metadata: MetadataReader): void {
       if (!seen.has(name) && !(byte < 128 && seen.has(String.fromCharCode(byte)))) {
         throw invalidFile(path, `its vocabulary has no token for the byte ${name}`);
       }
+    }
+  }
+  if (metadata.string('tokenizer.ggml.model') === 'bert') {
+    // Native code asserts that a WordPiece vocabulary has these; the numbers are where BERT has them.
+    for (const [name, usual] of Object.entries({ bos: 101, unknown: 100, seperator: 102 })) {
+      const id = metadata.number(`tokenizer.ggml.${name}_token_id`) ?? usual;
+      if (!(id >= 0 && id < tokens.length))
+        throw invalidFile(path, `its ${name} token is ${id}, not in the vocabulary`);
     }
   }
   for (const key of ['tokenizer.ggml.scores', 'tokenizer.ggml.token_type']) {

@@ -119,6 +119,12 @@ export class LlamaModel implements Disposable {
     );
   }
 
+  /** True where tokens attend to what follows them: the model gives embeddings, and no text. */
+  get isEncoder(): boolean {
+    return this.metadata.boolean(`${this.architecture}.attention.causal`) === false;
+  }
+
+  /** True for models of an encoder and a decoder. */
   get hasEncoder(): boolean {
     return this.call((pointer) => this.native.c.llama_model_has_encoder(pointer));
   }
