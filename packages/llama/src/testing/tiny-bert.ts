@@ -25,7 +25,13 @@ const wordPieces = [
   ...specials,
   ...characters.map((character) => `▁${character}`),
   ...characters,
-  ...['▁the', '▁sun', '▁moon', '▁good', '▁bad', 'ing', 'er'],
+  '▁the',
+  '▁sun',
+  '▁moon',
+  '▁good',
+  '▁bad',
+  'ing',
+  'er',
 ];
 
 /**
