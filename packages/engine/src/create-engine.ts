@@ -1,18 +1,13 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { AtelierError } from '@atelier/errors';
-import { z } from 'zod';
 import { Admission } from './admission.ts';
-import { generateRequestSchema, modelRefSchema } from './engine.ts';
-import type {
-  Engine,
-  EngineStatus,
-  GenerateEvent,
-  GenerateRequest,
-  ModelInfo,
-  ModelRef,
-  RunnerStatus,
-} from './engine.ts';
+import { Deadline } from './deadline.ts';
+import { parseRequest } from './door.ts';
+import type { Engine, EngineStatus, ModelInfo, RunnerStatus } from './engine.ts';
+import type { GenerateEvent } from './generate-event.ts';
+import { generateRequestSchema, modelRefSchema } from './generate-request.ts';
+import type { GenerateRequest, ModelRef } from './generate-request.ts';
 import { maxSequences } from './limits.ts';
 import type { EngineLogger } from './logger.ts';
 import { planMemory } from './memory-plan.ts';
@@ -20,9 +15,10 @@ import type { ModelFile } from './model-check.ts';
 import { ModelSlot } from './model-slot.ts';
 import type { LoadCommand } from './protocol.ts';
 import { Quarantine } from './quarantine.ts';
-import { prepare, streamFrom } from './requests.ts';
+import { prepare, streamFrom, tokenize } from './requests.ts';
 import { RunnerPlaces } from './runner-places.ts';
 import type { RunnerExit, RunnerProcess } from './runner-process.ts';
+import { tokenizeRequestSchema, type TokenCount, type TokenizeRequest } from './tokenize-request.ts';
 
 export type EngineOptions = {
   logger: EngineLogger;
@@ -85,7 +81,7 @@ class LocalEngine implements Engine {
   }
 
   async load(ref: ModelRef, signal?: AbortSignal): Promise<ModelInfo> {
-    const { path: file, adapter } = parse(modelRefSchema, ref);
+    const { path: file, adapter } = parseRequest(modelRefSchema, ref);
     const stop = this.#stopOn(signal);
     using lease = await this.#slot(file).lease(adapter?.path, stop);
     await prepare(lease.process, adapter, stop);
@@ -98,8 +94,9 @@ class LocalEngine implements Engine {
   }
 
   async *generate(request: GenerateRequest, signal?: AbortSignal): AsyncGenerator<GenerateEvent, void, void> {
-    const { model, owner, ...rest } = parse(generateRequestSchema, request);
-    const stop = this.#stopOn(signal);
+    const { model, owner, timeoutMs, ...rest } = parseRequest(generateRequestSchema, request);
+    using deadline = new Deadline(timeoutMs);
+    const stop = this.#stopOn(signal, deadline.signal);
     const leave = await this.#admission.enter(owner, stop);
     try {
       using lease = await this.#slot(model.path).lease(model.adapter?.path, stop);
@@ -107,6 +104,13 @@ class LocalEngine implements Engine {
     } finally {
       leave();
     }
+  }
+
+  async tokenize(request: TokenizeRequest, signal?: AbortSignal): Promise<TokenCount> {
+    const { model, ...rest } = parseRequest(tokenizeRequestSchema, request);
+    const stop = this.#stopOn(signal);
+    using lease = await this.#slot(model.path).lease(undefined, stop);
+    return await tokenize(lease.process, rest, stop);
   }
 
   status(): EngineStatus {
@@ -138,8 +142,9 @@ class LocalEngine implements Engine {
     await Promise.all([...this.#slots.values()].map((slot) => slot[Symbol.asyncDispose]()));
   }
 
-  #stopOn(signal: AbortSignal | undefined): AbortSignal {
-    return signal ? AbortSignal.any([this.#stopping.signal, signal]) : this.#stopping.signal;
+  #stopOn(...signals: (AbortSignal | undefined)[]): AbortSignal {
+    const given = signals.filter((signal) => signal !== undefined);
+    return given.length > 0 ? AbortSignal.any([this.#stopping.signal, ...given]) : this.#stopping.signal;
   }
 
   #slot(file: string): ModelSlot {
@@ -183,12 +188,4 @@ class LocalEngine implements Engine {
     this.#past.crashes++;
     this.#settings.logger.warn({ model, pid, ...exit }, 'runner crashed');
   }
-}
-
-/** Throws `invalid_request` naming the first field that is wrong, never its value. */
-function parse<T>(schema: z.ZodType<T>, value: unknown): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  throw new AtelierError('invalid_request', { reason: `${issue.path.join('.')}: ${issue.message}` });
 }

@@ -17,6 +17,27 @@ export const maxBufferedBytes = 1 << 20;
 export const maxStopStrings = 16;
 export const maxStopStringLength = 1024;
 
+/** Texts after one prompt, as in OpenAI's API. */
+export const maxChoices = 128;
+
+/** Alternatives of each token, as in OpenAI's API. */
+export const maxAlternatives = 20;
+
+/** Biases of one request; OpenAI's API allows 300. */
+export const maxLogitBiases = 1024;
+
+/** Characters of a grammar; those of large JSON schemas have tens of thousands. */
+export const maxGrammarLength = 1 << 18;
+
+/** Compiled grammars that a runner keeps. */
+export const maxCachedGrammars = 64;
+
+/** A day; timers take no more than 24 of them. */
+export const maxTimeoutMs = 86_400_000;
+
+/** Token ids in one answer about a text, so that it fits in a report. */
+export const maxReportedTokens = 100_000;
+
 /** Crashes of a model's process (in a row while loading, or by a fault of native code within the window) before it is left alone. */
 export const crashesToQuarantine = 2;
 export const crashWindowMs = 60_000;

@@ -3,7 +3,8 @@
  */
 import { z } from 'zod';
 import { maxSequences } from './limits.ts';
-import { generateRequestSchema, modelRefSchema, samplingSchema } from './engine.ts';
+import { finishReasons, tokenLogprobSchema } from './generate-event.ts';
+import { generationSchema, modelRefSchema } from './generate-request.ts';
 
 const id = z.int().min(1);
 const count = z.int().min(0);
@@ -27,15 +28,9 @@ export const commandSchema = z.discriminatedUnion('type', [
     /** Contexts with an adapter that are kept at once. */
     maxAdapters: z.int().min(1),
   }),
-  z.strictObject({
-    type: z.literal('generate'),
-    id,
-    adapter: adapterSchema.optional(),
-    input: generateRequestSchema.shape.input,
-    maxTokens: generateRequestSchema.shape.maxTokens,
-    stop: generateRequestSchema.shape.stop,
-    sampling: samplingSchema,
-  }),
+  generationSchema.extend({ type: z.literal('generate'), id, adapter: adapterSchema.optional() }),
+  /** Counts the tokens of a prompt, and with `tokens` says which. */
+  z.strictObject({ type: z.literal('tokenize'), id, input: generationSchema.shape.input, tokens: z.boolean() }),
   /** Makes the context, with an adapter or without, and generates nothing. */
   z.strictObject({ type: z.literal('prepare'), id, adapter: adapterSchema.optional() }),
   z.strictObject({ type: z.literal('cancel'), id }),
@@ -43,6 +38,7 @@ export const commandSchema = z.discriminatedUnion('type', [
 export type Command = z.output<typeof commandSchema>;
 export type LoadCommand = Extract<Command, { type: 'load' }>;
 export type GenerateCommand = Extract<Command, { type: 'generate' }>;
+export type TokenizeCommand = Extract<Command, { type: 'tokenize' }>;
 export type PrepareCommand = Extract<Command, { type: 'prepare' }>;
 
 const errorSchema = z.strictObject({
@@ -61,13 +57,27 @@ const statisticsSchema = z.strictObject({
 });
 export type RunnerStatistics = z.output<typeof statisticsSchema>;
 
-/** What became of one request since the last report. `finish` and `error` are the last of it. */
+/**
+ * What became of one request, or of one of its choices, since the last report. `finish` is the last of a choice,
+ * `prepared`, `tokenized` and `error` of the request. Reasoning comes before the text.
+ */
 const outcomeSchema = z.strictObject({
   id,
+  choice: count.optional(),
+  reasoning: z.string().optional(),
   text: z.string().optional(),
+  /** Of the tokens of this text, or of this reasoning where there is no text. */
+  logprobs: z.array(tokenLogprobSchema).optional(),
   finish: z
-    .strictObject({ reason: z.enum(['stop', 'length']), promptTokens: count, completionTokens: count })
+    .strictObject({
+      reason: z.enum(finishReasons),
+      stop: z.union([z.string(), z.number()]).optional(),
+      promptTokens: count,
+      cachedTokens: count,
+      completionTokens: count,
+    })
     .optional(),
+  tokenized: z.strictObject({ count, tokens: z.array(count).optional() }).optional(),
   prepared: z.literal(true).optional(),
   error: errorSchema.optional(),
 });

@@ -15,14 +15,18 @@ import {
   type PrepareCommand,
   type Report,
   type RunnerStatistics,
+  type TokenizeCommand,
 } from './protocol.ts';
 
 const entry = fileURLToPath(new URL('./runner/main.ts', import.meta.url));
 
-/** Told what becomes of one request; after `finish`, `prepared` or `error` nothing follows. */
+/** Told what becomes of one request; after the `finish` of its last choice, an answer or an `error` nothing follows. */
 export type Listener = (outcome: Omit<Outcome, 'id' | 'error'> & { error?: AtelierError }) => void;
 
-type NewRequest = Omit<GenerateCommand, 'id'> | Omit<PrepareCommand, 'id'>;
+type NewRequest = Omit<GenerateCommand, 'id'> | Omit<PrepareCommand, 'id'> | Omit<TokenizeCommand, 'id'>;
+
+/** `parts`: outcomes that are the last of their choice, or of the request where it has none, still to come. */
+type Request = { listener: Listener; adapter: string | undefined; parts: number };
 
 export type RunnerExit = {
   code: number | null;
@@ -47,7 +51,7 @@ export class RunnerProcess implements AsyncDisposable {
   readonly #channel: JsonChannel<Report, Command>;
   readonly #logger: EngineLogger;
   readonly #path: string;
-  readonly #requests = new Map<number, { listener: Listener; adapter: string | undefined }>();
+  readonly #requests = new Map<number, Request>();
   readonly #ready = Promise.withResolvers<LoadedModel>();
   readonly exited: Promise<void>;
   #statistics: RunnerStatistics = { residentBytes: 0, adapters: [], promptTokens: 0, completionTokens: 0 };
@@ -107,7 +111,8 @@ export class RunnerProcess implements AsyncDisposable {
     const id = ++this.#lastId;
     if (!this.#channel.send({ ...command, id }))
       throw new AtelierError('payload_too_large', { limit: maxCommandBytes });
-    this.#requests.set(id, { listener, adapter: command.adapter?.path });
+    const adapter = command.type === 'tokenize' ? undefined : command.adapter?.path;
+    this.#requests.set(id, { listener, adapter, parts: command.type === 'generate' ? command.choices : 1 });
     return () => {
       if (this.#requests.delete(id)) this.#channel.send({ type: 'cancel', id });
     };
@@ -141,7 +146,8 @@ export class RunnerProcess implements AsyncDisposable {
   #settle({ id, error, ...outcome }: Outcome): void {
     const request = this.#requests.get(id);
     if (!request) return;
-    if (error || outcome.finish || outcome.prepared) this.#requests.delete(id);
+    if (outcome.finish || outcome.prepared || outcome.tokenized) request.parts--;
+    if (error || request.parts === 0) this.#requests.delete(id);
     request.listener({ ...outcome, ...(error && { error: AtelierError.fromJSON(error) }) });
   }
 

@@ -47,13 +47,13 @@ test('32 streams at once all come to their end, with exact counts', async () => 
 
 test('text comes in pieces, as it is generated', async () => {
   const { pieces, usage } = await ask(engine, { model, input: say('the sun'), maxTokens: 40 });
-  expect(usage).toEqual({ promptTokens: 5, completionTokens: 40 });
+  expect(usage).toEqual({ promptTokens: 5, cachedTokens: 0, completionTokens: 40 });
   expect(pieces).toBeGreaterThan(1);
 });
 
 test('generation without a limit ends with the context', async () => {
   const { reason, usage } = await ask(engine, { model, input: say('a'.repeat(240)) });
-  expect([reason, usage]).toEqual(['length', { promptTokens: 240, completionTokens: 16 }]);
+  expect([reason, usage]).toEqual(['length', { promptTokens: 240, cachedTokens: 0, completionTokens: 16 }]);
 });
 
 test('a prompt that leaves no room is refused with its size', async () => {

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Batch, LlamaContext, LlamaModel, loadNative, Sampler } from '@atelier/llama';
+import { Batch, LlamaContext, LlamaModel, loadNative } from '@atelier/llama';
 import { GenerationContext } from '../src/runner/generation-context.ts';
-import { Sequence } from '../src/runner/sequence.ts';
+import type { Generation } from '../src/runner/generations.ts';
+import type { Sequence } from '../src/runner/sequence.ts';
 import { ThreadChoice } from '../src/runner/thread-choice.ts';
 import type { Outcome } from '../src/protocol.ts';
+import { start } from './generate-here.ts';
 import { TinyModels } from './tiny-engine.ts';
 
 /**
@@ -26,8 +28,8 @@ afterAll(async () => {
 
 const promptOf = (text: string) => model.vocab.tokenize(text);
 
-function sequenceOf(id: number, prompt: Int32Array, maxTokens: number): Sequence {
-  return new Sequence({ id, prompt, maxTokens, contextTokens: 256, stop: [], noRepeatNgramSize: 0 });
+function generationOf(id: number, prompt: Int32Array, maxTokens: number): Generation {
+  return start(model, id, prompt, { maxTokens })[0]!;
 }
 
 /** How far a sequence's tokens are from the best ones when it is computed alone, one token at a time. */
@@ -46,11 +48,11 @@ function regret({ tokens, promptTokens }: Sequence): number {
   return worst;
 }
 
-function runAll(context: GenerationContext, sequences: Sequence[], perStep: number): Map<number, Outcome> {
+function runAll(context: GenerationContext, generations: Generation[], perStep: number): Map<number, Outcome> {
   const ends = new Map<number, Outcome>();
-  const joining = [...sequences];
+  const joining = [...generations];
   while (joining.length > 0 || context.busy) {
-    for (const sequence of joining.splice(0, perStep)) context.add(sequence, new Sampler(model, [{ kind: 'greedy' }]));
+    context.add(joining.splice(0, perStep));
     for (const outcome of context.step()) if (outcome.finish ?? outcome.error) ends.set(outcome.id, outcome);
   }
   return ends;
@@ -61,10 +63,11 @@ test.each([
   ['with memory for a few at a time', 320],
 ])('sequences computed together choose the tokens they would choose alone, %s', (_, cacheTokens) => {
   using context = new GenerationContext({ model, threads: new ThreadChoice(1, 1), maxSequences: 8, cacheTokens });
-  const sequences = Array.from({ length: 24 }, (_, i) =>
-    sequenceOf(i + 1, promptOf('the sun in the water '.repeat(1 + (i % 6)) + i), 8 + (i % 5) * 8),
+  const generations = Array.from({ length: 24 }, (_, i) =>
+    generationOf(i + 1, promptOf('the sun in the water '.repeat(1 + (i % 6)) + i), 8 + (i % 5) * 8),
   );
-  const ends = runAll(context, sequences, 3);
+  const sequences = generations.map(({ sequence }) => sequence);
+  const ends = runAll(context, generations, 3);
   expect(ends.size).toBe(24);
   for (const sequence of sequences) {
     expect(ends.get(sequence.id)!.finish).toMatchObject(sequence.usage);
@@ -78,17 +81,17 @@ test.each([
 
 test('a slot that is used again remembers nothing of its last sequence', () => {
   using context = new GenerationContext({ model, threads: new ThreadChoice(1, 1), maxSequences: 1, cacheTokens: 256 });
-  const first = sequenceOf(1, promptOf('all the water'), 24);
-  const between = sequenceOf(2, promptOf('something else entirely, and longer than the other one'), 24);
-  const again = sequenceOf(3, promptOf('all the water'), 24);
+  const first = generationOf(1, promptOf('all the water'), 24);
+  const between = generationOf(2, promptOf('something else entirely, and longer than the other one'), 24);
+  const again = generationOf(3, promptOf('all the water'), 24);
   runAll(context, [first, between, again], 3);
-  expect(again.tokens).toEqual(first.tokens);
+  expect(again.sequence.tokens).toEqual(first.sequence.tokens);
 });
 
 test('cancelled sequences leave at once, whether they wait or run', () => {
   using context = new GenerationContext({ model, threads: new ThreadChoice(1, 1), maxSequences: 2, cacheTokens: 512 });
-  const sequences = [1, 2, 3, 4].map((id) => sequenceOf(id, promptOf(`story ${id}`), 50));
-  for (const sequence of sequences) context.add(sequence, new Sampler(model, [{ kind: 'greedy' }]));
+  const generations = [1, 2, 3, 4].map((id) => generationOf(id, promptOf(`story ${id}`), 50));
+  context.add(generations);
   context.step();
   expect([1, 3, 9].map((id) => context.cancel(id))).toEqual([true, true, false]);
   const ends = runAll(context, [], 1);

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LlamaModel, loadNative } from '@atelier/llama';
-import { samplingSchema } from '../src/engine.ts';
+import type { GenerateRequest } from '../src/index.ts';
 import { GenerationContext } from '../src/runner/generation-context.ts';
-import { createSampler } from '../src/runner/sampling.ts';
-import { Sequence } from '../src/runner/sequence.ts';
 import { ThreadChoice } from '../src/runner/thread-choice.ts';
+import { generate as run } from './generate-here.ts';
 import { TinyModels } from './tiny-engine.ts';
 
 let models: TinyModels;
@@ -26,13 +25,8 @@ afterAll(async () => {
 const prompt = Int32Array.from({ length: 85 }, (_, i) => i * 3);
 
 /** The tokens that follow the prompt. */
-function generate(settings: Parameters<typeof samplingSchema.parse>[0], maxTokens = 60): number[] {
-  const sampling = samplingSchema.parse(settings);
-  const { noRepeatNgramSize } = sampling;
-  const sequence = new Sequence({ id: 1, prompt, maxTokens, contextTokens: 512, stop: [], noRepeatNgramSize });
-  context.add(sequence, createSampler(model, sampling, prompt, 512));
-  while (context.busy) context.step();
-  return sequence.tokens.slice(prompt.length);
+function generate(sampling: GenerateRequest['sampling'], maxTokens = 60): number[] {
+  return run(model, context, prompt, { sampling, maxTokens })[0]!.tokens;
 }
 
 test('the same seed gives the same tokens, another seed or none gives others', () => {

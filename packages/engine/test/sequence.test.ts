@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Sequence } from '../src/runner/sequence.ts';
 
-const options = { id: 1, prompt: [1, 2, 3], maxTokens: 1000, contextTokens: 2000, stop: [], noRepeatNgramSize: 0 };
+const options = { id: 1, prompt: [1, 2, 3], maxTokens: 1000, contextTokens: 2000, stop: [] };
 
 /** Cuts `bytes` into tokens of one to four bytes, which is how a byte-level vocabulary may cut a character. */
 const tokensOf = (bytes: Uint8Array, sizes: number[]): Uint8Array[] => {
@@ -45,7 +45,7 @@ test('generation ends at maxTokens or at the end of the context, and the counts 
   const byTokens = new Sequence({ ...options, maxTokens: 2 });
   expect(byTokens.accept(9, Buffer.from('a'))).toEqual({ text: 'a' });
   expect(byTokens.accept(9, Buffer.from('b'))).toEqual({ text: 'b', finish: 'length' });
-  expect(byTokens.usage).toEqual({ promptTokens: 3, completionTokens: 2 });
+  expect(byTokens.usage).toEqual({ promptTokens: 3, cachedTokens: 0, completionTokens: 2 });
 
   const byContext = new Sequence({ ...options, contextTokens: 4 });
   expect(byContext.accept(9, Buffer.from('a'))).toEqual({ text: 'a', finish: 'length' });

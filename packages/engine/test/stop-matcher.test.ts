@@ -16,9 +16,9 @@ function run(pieces: string[], stops: string[]) {
   const matcher = new StopMatcher(stops);
   let out = '';
   for (const piece of pieces) {
-    const { text, stopped } = matcher.push(piece);
+    const { text, stop } = matcher.push(piece);
     out += text;
-    if (stopped) return { text: out, stopped };
+    if (stop !== undefined) return { text: out, stopped: true };
   }
   return { text: out + matcher.flush(), stopped: false };
 }
@@ -45,7 +45,7 @@ test('nothing is held back that cannot become a stop string', () => {
         seen += piece;
         const result = matcher.push(piece);
         out += result.text;
-        if (result.stopped) return;
+        if (result.stop !== undefined) return;
         const held = seen.slice(out.length);
         expect(held === '' || stops.some((stop) => stop.startsWith(held) && stop !== held)).toBe(true);
       }

@@ -32,6 +32,7 @@ export const catalogue = {
     message: 'Too many requests are waiting ({waiting}); try again in {retryAfter} s',
   },
   cancelled: { status: 499, retryable: true, message: 'Cancelled' },
+  deadline_exceeded: { status: 504, retryable: true, message: 'It took longer than the {limit} ms it was given' },
   context_overflow: {
     status: 400,
     retryable: false,

@@ -13,5 +13,7 @@ export type { LogLevel, LogListener } from './native/log.ts';
 export { loadNative, type Native, type NativeOptions, type OtherLibrary } from './native/native.ts';
 export { offsetPointer, type Pointer } from './native/pointer.ts';
 export { dequantiseNative, quantise, type QuantisedType } from './quantise.ts';
+export { Candidates } from './sampling/candidates.ts';
+export { Grammar } from './sampling/grammar.ts';
 export { Sampler } from './sampling/sampler.ts';
 export type { SamplerStep } from './sampling/sampler-step.ts';

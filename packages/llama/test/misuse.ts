@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { isAtelierError } from '@atelier/errors';
-import { Batch, LlamaContext, LlamaModel, loadNative, Sampler } from '../src/index.ts';
+import { Batch, Candidates, Grammar, LlamaContext, LlamaModel, loadNative, Sampler } from '../src/index.ts';
 import { writeTinyModel } from '../src/testing/index.ts';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'atelier-llama-misuse-'));
@@ -15,6 +15,7 @@ loadNative({ gpu: 'off' });
 const model = LlamaModel.load(file);
 const context = new LlamaContext(model, { nCtx: 32, nBatch: 4, nThreads: 1 });
 const sampler = new Sampler(model, [{ kind: 'greedy' }]);
+const grammar = Grammar.compile(model, 'root ::= "a"');
 const big = new Batch(model.native, 5);
 for (let index = 0; index < 5; index++) big.add(index, index, 0, true);
 const one = new Batch(model.native, 1);
@@ -34,7 +35,8 @@ const misuses: (() => unknown)[] = [
   () => new Sampler(model, [{ kind: 'topK', k: 5 }]),
   () => new Sampler(model, [{ kind: 'greedy' }, { kind: 'greedy' }]),
   () => new Sampler(model, [{ kind: 'logitBias', bias: [{ token: 999_999, bias: 1 }] }, { kind: 'greedy' }]),
-  () => new Sampler(model, [{ kind: 'grammar', grammar: 'not a grammar' }, { kind: 'greedy' }]),
+  () => Grammar.compile(model, 'not a grammar'),
+  () => grammar.accept(98, new Candidates(model)),
   () => model.vocab.text(-7),
 ];
 for (const misuse of misuses) {

@@ -56,6 +56,7 @@ describe('Sampler', () => {
     ['topP', { kind: 'topP', p: 0.6 }, [10]],
     ['minP', { kind: 'minP', p: 0.3 }, [10, 20]],
     ['typical', { kind: 'typical', p: 0.1 }, [20]],
+    ['xtc', { kind: 'xtc', probability: 1, threshold: 0.2, seed: 1 }, [20, 30]],
     ['topNSigma', { kind: 'topNSigma', n: 0.01 }, [10]],
     [
       'logitBias',
@@ -95,20 +96,6 @@ describe('Sampler', () => {
     expect(sampler.sample(context)).toBe(31);
   });
 
-  it('lets through only what a grammar allows', () => {
-    const { vocab } = used.model;
-    using context = contextAfter([1]);
-    const steps: SamplerStep[] = [{ kind: 'grammar', grammar: 'root ::= "yes" | "no"' }, { kind: 'greedy' }];
-    using sampler = new Sampler(used.model, steps);
-    let text = '';
-    for (let count = 0; count < 5; count++) {
-      const token = sampler.sample(context);
-      if (vocab.isEog(token)) break;
-      text += Buffer.from(vocab.pieceBytes(token)).toString();
-    }
-    expect(['yes', 'no']).toContain(text);
-  });
-
   it.each<SamplerStep>([
     { kind: 'mirostat', seed: 1, tau: 5, eta: 0.1 },
     { kind: 'mirostatV2', seed: 1, tau: 5, eta: 0.1 },
@@ -131,8 +118,6 @@ describe('Sampler', () => {
     [[{ kind: 'penalties', lastN: 1, repeat: 0 }, dist], /penalties\.repeat is 0/],
     [[{ kind: 'logitBias', bias: [{ token: 320, bias: 1 }] }, dist], /logitBias\.token is 320/],
     [[{ kind: 'logitBias', bias: [{ token: 1, bias: NaN }] }, dist], /logitBias\.bias is NaN/],
-    [[{ kind: 'grammar', grammar: 'root ::= missing' }, dist], /the grammar is not valid/],
-    [[{ kind: 'grammar', grammar: '' }, dist], /the grammar is empty/],
     [[{ kind: 'mirostat', seed: 1, tau: 5, eta: 0.1, m: 1 }], /mirostat\.m is 1/],
   ])('refuses %j', (steps, reason) => {
     expect(() => new Sampler(used.model, steps)).toThrow(reason);

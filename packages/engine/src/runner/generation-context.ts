@@ -1,6 +1,8 @@
-import { Batch, LlamaContext, type Adapter, type LlamaModel, type Sampler } from '@atelier/llama';
+import { isAtelierError } from '@atelier/errors';
+import { Batch, LlamaContext, type Adapter, type LlamaModel } from '@atelier/llama';
 import type { Outcome } from '../protocol.ts';
-import type { Sequence, Step } from './sequence.ts';
+import type { Generation } from './generations.ts';
+import type { Step } from './sequence.ts';
 import { StepPace } from './step-pace.ts';
 import { isGenerating, planStep } from './step-plan.ts';
 import { ThreadChoice } from './thread-choice.ts';
@@ -20,19 +22,22 @@ export type GenerationContextOptions = {
   cacheTokens: number;
 };
 
-type Member = { sequence: Sequence; sampler: Sampler; /** The sequence's number in the context. */ slot: number };
+type Member = Generation & { /** The sequence's number in the context. */ slot: number };
 
 /**
  * Continuous batching over one native context: waiting sequences join when there is room, each step computes one batch for
- * all that are in, and those that finish leave. All sequences share the context's memory.
+ * all that are in, and those that finish leave. All sequences share the context's memory; the choices of a request have
+ * their prompt computed once.
  */
 export class GenerationContext implements Disposable {
   readonly #model: LlamaModel;
   readonly #context: LlamaContext;
   readonly #batch: Batch;
   readonly #cacheTokens: number;
+  /** The memory of recurrent models is no list of positions of which a part could be copied. */
+  readonly #sharesPrompts: boolean;
   readonly #freeSlots: number[];
-  readonly #waiting: Omit<Member, 'slot'>[] = [];
+  #waiting: Generation[] = [];
   /** Oldest first. */
   #active: Member[] = [];
   readonly #pace = new StepPace();
@@ -53,6 +58,7 @@ export class GenerationContext implements Disposable {
     if (adapter) this.#context.setAdapters([adapter]);
     this.#batch = new Batch(model.native, batchTokens);
     this.#threads = threads;
+    this.#sharesPrompts = !model.isRecurrent;
     this.#cacheTokens = Math.min(cacheTokens, this.#context.nCtx);
     this.#freeSlots = Array.from({ length: maxSequences }, (_, slot) => maxSequences - 1 - slot);
     this.#warmUp();
@@ -62,18 +68,20 @@ export class GenerationContext implements Disposable {
     return this.#active.length > 0 || this.#waiting.length > 0;
   }
 
-  /** Takes over the sampler. */
-  add(sequence: Sequence, sampler: Sampler): void {
-    this.#waiting.push({ sequence, sampler });
+  /** Takes over the choosers. */
+  add(generations: readonly Generation[]): void {
+    this.#waiting.push(...generations);
   }
 
-  /** Forgets a sequence; false if it is not here. */
+  /** Forgets all sequences of a request; false if it has none here. */
   cancel(id: number): boolean {
-    const waiting = this.#waiting.findIndex(({ sequence }) => sequence.id === id);
-    if (waiting >= 0) this.#waiting.splice(waiting, 1)[0]!.sampler[Symbol.dispose]();
-    const active = this.#active.find(({ sequence }) => sequence.id === id);
-    if (active) this.#leave(active);
-    return waiting >= 0 || active !== undefined;
+    const ofRequest = ({ sequence }: Generation) => sequence.id === id;
+    const waiting = this.#waiting.filter(ofRequest);
+    const active = this.#active.filter(ofRequest);
+    this.#waiting = this.#waiting.filter((each) => !ofRequest(each));
+    for (const { chooser } of waiting) chooser[Symbol.dispose]();
+    for (const member of active) this.#leave(member);
+    return waiting.length + active.length > 0;
   }
 
   /** Computes one batch; blocks the thread meanwhile. */
@@ -101,7 +109,7 @@ export class GenerationContext implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const { sampler } of [...this.#waiting.splice(0), ...this.#active.splice(0)]) sampler[Symbol.dispose]();
+    for (const { chooser } of [...this.#waiting.splice(0), ...this.#active.splice(0)]) chooser[Symbol.dispose]();
     this.#context[Symbol.dispose]();
   }
 
@@ -127,40 +135,71 @@ export class GenerationContext implements Disposable {
     }
   }
 
-  /** A sequence joins when what it brings fits beside all that the others have, so that it is not evicted at once. */
+  /**
+   * Sequences join when what they bring fits beside all that the others have, so that they are not evicted at once. One
+   * whose prompt is just being computed for another choice of its request lets others pass.
+   */
   #admit(): void {
     let taken = this.#active.reduce((sum, { sequence }) => sum + sequence.tokens.length + 1, 0);
-    while (this.#waiting.length > 0 && this.#freeSlots.length > 0) {
-      taken += this.#waiting[0]!.sequence.tokens.length + 1;
-      if (taken > this.#cacheTokens && this.#active.length > 0) return;
-      this.#active.push({ ...this.#waiting.shift()!, slot: this.#freeSlots.pop()! });
+    const staying: Generation[] = [];
+    for (const [at, generation] of this.#waiting.entries()) {
+      const { id, tokens, promptTokens } = generation.sequence;
+      const siblings = this.#active.filter(({ sequence }) => sequence.id === id);
+      const ready = siblings.find(({ sequence }) => sequence.cached >= promptTokens);
+      if (this.#sharesPrompts && siblings.length > 0 && !ready) {
+        staying.push(generation);
+        continue;
+      }
+      taken += tokens.length + 1;
+      const full = this.#freeSlots.length === 0 || (taken > this.#cacheTokens && this.#active.length > 0);
+      if (full) {
+        staying.push(...this.#waiting.slice(at));
+        break;
+      }
+      const member = { ...generation, slot: this.#freeSlots.pop()! };
+      if (ready) this.#sharePrompt(ready, member);
+      this.#active.push(member);
     }
+    this.#waiting = staying;
+  }
+
+  /** Only the prompt's last token is computed again, for what it says of the next one. */
+  #sharePrompt({ slot: source, sequence: { promptTokens } }: Member, { slot, sequence }: Member): void {
+    // The memory of a sliding window may have lost the beginning.
+    if (!this.#sharesPrompts || promptTokens < 2 || this.#context.memory.posMin(source) !== 0) return;
+    this.#context.memory.copy(source, slot, 0, promptTokens - 1);
+    sequence.cached = promptTokens - 1;
   }
 
   #advance(member: Member, index: number): Outcome[] {
-    return this.#outcome(member, this.#next(member, index));
-  }
-
-  #outcome(member: Member, { text, finish }: Step): Outcome[] {
-    const { id, usage } = member.sequence;
-    if (finish) this.#leave(member);
-    if (text === '' && !finish) return [];
-    return [{ id, ...(text !== '' && { text }), ...(finish && { finish: { reason: finish, ...usage } }) }];
-  }
-
-  #next({ sequence, sampler }: Member, index: number): Step {
-    const { vocab } = this.#model;
-    if (sequence.ngrams) {
-      const logits = this.#context.logits(index);
-      // The end is never a repetition, and it is the way out when nothing else is left.
-      const banned = [...sequence.ngrams.banned()].filter((token) => !vocab.isEog(token));
-      if (banned.length === vocab.size) return sequence.end('stop');
-      for (const token of banned) logits[token] = -Infinity;
+    // Another choice of its request may have failed in this very step.
+    if (!this.#active.includes(member)) return [];
+    try {
+      return this.#outcome(member, this.#next(member, index));
+    } catch (error) {
+      if (!isAtelierError(error)) throw error;
+      const { id } = member.sequence;
+      this.cancel(id);
+      return [{ id, error: error.toJSON() }];
     }
-    const token = sampler.sample(this.#context, index);
-    if (vocab.isEog(token)) return sequence.end('stop');
+  }
+
+  #outcome(member: Member, { finish, stop, text, ...step }: Step): Outcome[] {
+    const { id, choice, usage } = member.sequence;
+    if (finish) this.#leave(member);
+    const end = finish && { reason: finish, ...(stop !== undefined && { stop }), ...usage };
+    const shown = { ...(text !== '' && { text }), ...step };
+    if (Object.keys(shown).length === 0 && !end) return [];
+    return [{ id, ...(choice > 0 && { choice }), ...shown, ...(end && { finish: end }) }];
+  }
+
+  #next({ sequence, chooser }: Member, index: number): Step {
+    const chosen = chooser.choose(this.#context, index, sequence.generated);
+    if (!chosen) return sequence.end('stop');
+    const { token, end, bytes, logprob } = chosen;
+    if (end) return sequence.end('stop', this.#model.vocab.isEog(token) ? undefined : token);
     this.completionTokens++;
-    return sequence.accept(token, vocab.pieceBytes(token));
+    return sequence.accept(token, bytes, logprob);
   }
 
   /** The memory is fuller than counted, as that of sliding windows can be: the youngest has to wait. */
@@ -172,7 +211,7 @@ export class GenerationContext implements Disposable {
     }
     const { id, promptTokens, usage } = youngest.sequence;
     if (usage.completionTokens > 0) return this.#outcome(youngest, youngest.sequence.end('length'));
-    this.#leave(youngest);
+    this.cancel(id);
     return [{ id, error: { code: 'context_overflow', details: { tokens: promptTokens, limit: this.#cacheTokens } } }];
   }
 
@@ -185,7 +224,7 @@ export class GenerationContext implements Disposable {
 
   #leave(member: Member): void {
     this.#release(member);
-    member.sampler[Symbol.dispose]();
+    member.chooser[Symbol.dispose]();
   }
 
   #release(member: Member): void {

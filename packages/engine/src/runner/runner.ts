@@ -1,15 +1,14 @@
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { createTemplateRenderer, promptModelOf, promptTokens, type PromptModel } from '@atelier/data';
 import { AtelierError, isAtelierError } from '@atelier/errors';
 import { loadNative, LlamaModel } from '@atelier/llama';
 import type { JsonChannel } from '../json-channel.ts';
-import type { Command, GenerateCommand, LoadCommand, Outcome, Report } from '../protocol.ts';
+import { maxPromptTokens, maxReportedTokens } from '../limits.ts';
+import type { Command, GenerateCommand, LoadCommand, Outcome, Report, TokenizeCommand } from '../protocol.ts';
 import { ContextPool } from './context-pool.ts';
 import { log } from './log.ts';
-import { forOnePrompt, longestTokenBytes } from './prompt-limit.ts';
-import { createSampler } from './sampling.ts';
-import { Sequence } from './sequence.ts';
+import { PromptMaker } from './prompt.ts';
+import { Generations } from './generations.ts';
 
 const statisticsMs = 1000;
 
@@ -20,8 +19,8 @@ export class Runner {
   readonly #channel: Channel;
   readonly #options: LoadCommand;
   readonly #model: LlamaModel;
-  readonly #prompts: PromptModel;
-  readonly #longestTokenBytes: number;
+  readonly #prompts: PromptMaker;
+  readonly #generations: Generations;
   readonly #pool: ContextPool;
   /** Requests whose prompts are being made. */
   readonly #preparing = new Map<number, AbortController>();
@@ -54,8 +53,8 @@ export class Runner {
     this.#channel = channel;
     this.#options = options;
     this.#model = model;
-    this.#prompts = promptModelOf(model.vocab, model.chatTemplate, createTemplateRenderer());
-    this.#longestTokenBytes = longestTokenBytes(model);
+    this.#prompts = new PromptMaker(model);
+    this.#generations = new Generations(model, options.contextTokens);
     this.#pool = new ContextPool(model, options, () => (this.#statisticsDue = 0));
     const { parameters, vocab } = model;
     channel.send({ type: 'ready', model: { parameters, vocabularySize: vocab.size }, statistics: this.#statistics() });
@@ -64,7 +63,10 @@ export class Runner {
   handle(command: Exclude<Command, LoadCommand>): void {
     switch (command.type) {
       case 'generate':
-        void this.#generate(command);
+        void this.#prepare(command.id, (signal) => this.#generate(command, signal));
+        break;
+      case 'tokenize':
+        void this.#prepare(command.id, (signal) => this.#tokenize(command, signal));
         break;
       case 'prepare': {
         const { id, adapter } = command;
@@ -78,52 +80,46 @@ export class Runner {
     }
   }
 
-  async #generate(command: GenerateCommand): Promise<void> {
-    const { id, adapter, maxTokens = Infinity, stop, sampling } = command;
+  async #generate(command: GenerateCommand, signal: AbortSignal): Promise<void> {
     const { contextTokens } = this.#options;
+    const prompt = await this.#prompts.tokens(command.input, contextTokens, signal);
+    if (signal.aborted) return;
+    if (prompt.length === 0) throw new AtelierError('invalid_request', { reason: 'the prompt is empty' });
+    if (prompt.length >= contextTokens)
+      throw new AtelierError('context_overflow', { tokens: prompt.length, limit: contextTokens });
+    const { id, adapter } = command;
+    const generations = this.#generations.start(command, prompt);
+    this.#promptTokens += prompt.length;
+    this.#submit({
+      id,
+      adapter,
+      start(context) {
+        context.add(generations);
+        return [];
+      },
+      drop: () => generations.forEach(({ chooser }) => chooser[Symbol.dispose]()),
+    });
+  }
+
+  async #tokenize({ id, input, tokens }: TokenizeCommand, signal: AbortSignal): Promise<void> {
+    const limit = tokens ? maxReportedTokens : maxPromptTokens;
+    const prompt = await this.#prompts.tokens(input, limit, signal);
+    if (signal.aborted) return;
+    if (prompt.length > limit) throw new AtelierError('context_overflow', { tokens: prompt.length, limit });
+    this.#report([{ id, tokenized: { count: prompt.length, ...(tokens && { tokens: [...prompt] }) } }]);
+  }
+
+  /** Works on a request that is made ready without blocking the others; what it throws becomes the request's error. */
+  async #prepare(id: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const abort = new AbortController();
     this.#preparing.set(id, abort);
     try {
-      const prompt = await this.#prompt(command.input, abort.signal);
-      if (abort.signal.aborted) return;
-      if (prompt.length === 0) throw new AtelierError('invalid_request', { reason: 'the prompt is empty' });
-      if (prompt.length >= contextTokens)
-        throw new AtelierError('context_overflow', { tokens: prompt.length, limit: contextTokens });
-      const { noRepeatNgramSize } = sampling;
-      const sequence = new Sequence({ id, prompt, maxTokens, contextTokens, stop, noRepeatNgramSize });
-      const sampler = createSampler(this.#model, sampling, prompt, contextTokens);
-      this.#promptTokens += prompt.length;
-      this.#submit({
-        id,
-        adapter,
-        start(context) {
-          context.add(sequence, sampler);
-          return [];
-        },
-        drop: () => sampler[Symbol.dispose](),
-      });
+      await work(abort.signal);
     } catch (error) {
       if (!isAtelierError(error)) log(error);
       this.#report([{ id, error: isAtelierError(error) ? error.toJSON() : { code: 'internal', details: {} } }]);
     } finally {
       this.#preparing.delete(id);
-    }
-  }
-
-  async #prompt(input: GenerateCommand['input'], signal: AbortSignal): Promise<Int32Array> {
-    const prompts = forOnePrompt(this.#prompts, this.#longestTokenBytes, this.#options.contextTokens);
-    switch (input.kind) {
-      case 'text':
-        return promptTokens(prompts, { kind: 'raw', text: input.text }, signal);
-      case 'chat':
-        return promptTokens(prompts, input, signal);
-      case 'tokens': {
-        const { size } = this.#model.vocab;
-        if (input.tokens.some((token) => token >= size)) {
-          throw new AtelierError('invalid_request', { reason: `the vocabulary has ${size} tokens` });
-        }
-        return Int32Array.from(input.tokens);
-      }
     }
   }
 
@@ -149,7 +145,7 @@ export class Runner {
   }
 
   #report(outcomes: Outcome[]): void {
-    const due = performance.now() >= this.#statisticsDue || outcomes.some(({ finish }) => finish);
+    const due = performance.now() >= this.#statisticsDue || outcomes.some(({ finish }) => finish !== undefined);
     if (outcomes.length === 0 && !due) return;
     if (due) this.#statisticsDue = performance.now() + statisticsMs;
     this.#channel.send({ type: 'progress', outcomes, ...(due && { statistics: this.#statistics() }) });

@@ -11,24 +11,25 @@ export class StopMatcher {
     this.#stops = stops;
   }
 
-  push(text: string): { text: string; stopped: boolean } {
+  push(text: string): { text: string; stop?: string } {
     const seen = this.#held + text;
     let start = -1;
     let end = Infinity;
+    let matched: string | undefined;
     for (const stop of this.#stops) {
       const index = seen.indexOf(stop);
       if (index < 0) continue;
       if (index + stop.length < end || (index + stop.length === end && index < start)) {
-        [start, end] = [index, index + stop.length];
+        [start, end, matched] = [index, index + stop.length, stop];
       }
     }
-    if (start >= 0) {
+    if (matched !== undefined) {
       this.#held = '';
-      return { text: seen.slice(0, start), stopped: true };
+      return { text: seen.slice(0, start), stop: matched };
     }
     const safe = seen.length - this.#possibleStart(seen);
     this.#held = seen.slice(safe);
-    return { text: seen.slice(0, safe), stopped: false };
+    return { text: seen.slice(0, safe) };
   }
 
   /** The text still held back, when nothing follows. */

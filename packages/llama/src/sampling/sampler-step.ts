@@ -17,13 +17,13 @@ export type SamplerStep =
       lastN: number;
       breakers?: readonly string[];
     }
-  /** Lets through only what a GBNF grammar allows. */
-  | { kind: 'grammar'; grammar: string; root?: string }
   | { kind: 'topK'; k: number }
   | { kind: 'topP'; p: number; minKeep?: number }
   | { kind: 'minP'; p: number; minKeep?: number }
   | { kind: 'typical'; p: number; minKeep?: number }
   | { kind: 'topNSigma'; n: number }
+  /** With `probability`, drops all candidates above `threshold` but the least probable of them. */
+  | { kind: 'xtc'; probability: number; threshold: number; seed: number; minKeep?: number }
   | { kind: 'temperature'; temperature: number }
   /** Picks the most probable candidate. */
   | { kind: 'greedy' }
@@ -46,8 +46,7 @@ type Made = Pointer<'llama_sampler'> | null;
 /** The native sampler of one step, with its numbers checked. Throws `invalid_request`. */
 export function makeStep(native: Native, vocab: Vocab, step: SamplerStep): Pointer<'llama_sampler'> {
   const made = make(native, vocab, step);
-  if (made === null)
-    throw invalid(step.kind === 'grammar' ? 'the grammar is not valid' : `the ${step.kind} step is not valid`);
+  if (made === null) throw invalid(`the ${step.kind} step is not valid`);
   return made;
 }
 
@@ -77,9 +76,6 @@ function make(native: Native, vocab: Vocab, step: SamplerStep): Made {
         breakers.length,
       );
     }
-    case 'grammar':
-      if (step.grammar === '') throw invalid('the grammar is empty');
-      return c.llama_sampler_init_grammar(vocab.pointer, step.grammar, step.root ?? 'root');
     case 'topK':
       return c.llama_sampler_init_top_k(checkInteger('topK.k', step.k, 0, maxInt32));
     case 'topP':
@@ -90,6 +86,13 @@ function make(native: Native, vocab: Vocab, step: SamplerStep): Made {
       return c.llama_sampler_init_typical(checkNumber('typical.p', step.p, 0, 1), minKeep(step));
     case 'topNSigma':
       return c.llama_sampler_init_top_n_sigma(checkNumber('topNSigma.n', step.n, 0, 1e6));
+    case 'xtc':
+      return c.llama_sampler_init_xtc(
+        checkNumber('xtc.probability', step.probability, 0, 1),
+        checkNumber('xtc.threshold', step.threshold, 0, 1),
+        minKeep(step),
+        checkInteger('xtc.seed', step.seed, 0, maxUint32),
+      );
     case 'temperature':
       return c.llama_sampler_init_temp(checkNumber('temperature', step.temperature, 0, 1e6));
     case 'greedy':

@@ -4,9 +4,10 @@ import { Lifetime } from '../lifetime.ts';
 import type { LlamaModel } from '../model/llama-model.ts';
 import type { Native } from '../native/native.ts';
 import type { Pointer } from '../native/pointer.ts';
+import type { Candidates } from './candidates.ts';
 import { checkChain, makeStep, type SamplerStep } from './sampler-step.ts';
 
-/** A chain of sampling steps with the state of one sequence: its recent tokens, its place in a grammar, its random numbers. */
+/** A chain of sampling steps with the state of one sequence: its recent tokens, its random numbers. */
 export class Sampler implements Disposable {
   readonly native: Native;
   readonly model: LlamaModel;
@@ -14,7 +15,7 @@ export class Sampler implements Disposable {
   readonly lifetime = new Lifetime('sampler');
   private readonly releaseModel: () => void;
 
-  /** Throws `invalid_request` for numbers out of range, a grammar with errors, or steps that do not end in a pick. */
+  /** Throws `invalid_request` for numbers out of range, or steps that do not end in a pick. */
   constructor(model: LlamaModel, steps: readonly SamplerStep[]) {
     checkChain(steps);
     const { native } = model;
@@ -34,6 +35,13 @@ export class Sampler implements Disposable {
   sample(context: LlamaContext, index = -1): number {
     this.lifetime.check();
     return this.native.c.llama_sampler_sample(this.pointer, context.pointer, context.checkOutput(index));
+  }
+
+  /** Picks one of the candidates without accepting it. They have to be possible; what the steps do to them stays. */
+  pick(candidates: Candidates): number {
+    this.lifetime.check();
+    this.native.c.llama_sampler_apply(this.pointer, candidates.struct);
+    return candidates.picked;
   }
 
   /**

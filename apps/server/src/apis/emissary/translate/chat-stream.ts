@@ -23,5 +23,5 @@ export function chatStream(
 }
 
 function chunk(id: string, event: GenerateEvent): Chunk {
-  return event.type === 'text' ? { id, response: event.text } : { id, response: '', finish_reason: event.reason };
+  return event.type === 'finish' ? { id, response: '', finish_reason: event.reason } : { id, response: event.text };
 }

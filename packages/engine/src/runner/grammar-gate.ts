@@ -1,0 +1,89 @@
+import { AtelierError } from '@atelier/errors';
+import type { Candidates, Grammar } from '@atelier/llama';
+import { MarkerMatcher } from './marker-matcher.ts';
+import type { ReasoningMarks } from './reasoning.ts';
+
+/** A grammar can be read in ever more ways as a text grows; others wait meanwhile. Processor time of one token. */
+const maxTokenMs = 1000;
+
+export type GateOptions = {
+  /** Taken over. */
+  grammar: Grammar;
+  candidates: Candidates;
+  /** Of each of these sets, one text has to have come, set after set, before the grammar begins. */
+  stages: readonly (readonly string[])[];
+  /** A thought that the text may begin with is free; the rest waits for its end. */
+  thought?: ReasoningMarks | undefined;
+  bytesOf: (token: number) => Uint8Array;
+};
+
+/** Keeps the tokens of one text to a grammar, from the beginning or once what it waits for has come. */
+export class GrammarGate implements Disposable {
+  readonly #grammar: Grammar;
+  readonly #candidates: Candidates;
+  readonly #stages: MarkerMatcher[];
+  readonly #bytesOf: (token: number) => Uint8Array;
+  /** Until the first token. */
+  #thought: ReasoningMarks | undefined;
+
+  constructor({ grammar, candidates, stages, thought, bytesOf }: GateOptions) {
+    this.#grammar = grammar;
+    this.#candidates = candidates;
+    this.#stages = stages.map((markers) => new MarkerMatcher(markers));
+    this.#thought = thought;
+    this.#bytesOf = bytesOf;
+  }
+
+  /** Whether the grammar has begun. */
+  get closed(): boolean {
+    return this.#stages.length === 0;
+  }
+
+  /**
+   * Whether a token may come next; the candidates are overwritten. What would complete a trigger and go on past it may
+   * not: its rest would escape the grammar, and there are always shorter tokens that end where the trigger does.
+   */
+  allows(token: number): boolean {
+    if (this.#beginsThought(token)) return true;
+    if (this.closed) return this.#timed(() => this.#grammar.allows(token, this.#candidates));
+    return this.#stages[0]!.test(this.#bytesOf(token)) !== 'past';
+  }
+
+  /** Takes candidates away that the grammar, which has begun, does not allow; false when none is left. */
+  restrict(): boolean {
+    return this.#timed(() => this.#grammar.restrict(this.#candidates));
+  }
+
+  /** The token comes next; the candidates are overwritten. */
+  accept(token: number): void {
+    const begins = this.#beginsThought(token);
+    const { end } = this.#thought ?? {};
+    this.#thought = undefined;
+    if (begins) {
+      this.#stages.unshift(new MarkerMatcher([end!]));
+      return;
+    }
+    if (this.closed) return this.#timed(() => this.#grammar.accept(token, this.#candidates));
+    const bytes = this.#bytesOf(token);
+    const stage = this.#stages[0]!;
+    if (stage.test(bytes) === 'complete') this.#stages.shift();
+    else stage.add(bytes);
+  }
+
+  [Symbol.dispose](): void {
+    this.#grammar[Symbol.dispose]();
+  }
+
+  #beginsThought(token: number): boolean {
+    return this.#thought !== undefined && Buffer.from(this.#bytesOf(token)).toString().trim() === this.#thought.start;
+  }
+
+  #timed<T>(work: () => T): T {
+    const start = process.threadCpuUsage();
+    const result = work();
+    const { user, system } = process.threadCpuUsage(start);
+    if (user + system > maxTokenMs * 1000)
+      throw new AtelierError('invalid_request', { reason: 'the grammar can be read in too many ways at once' });
+    return result;
+  }
+}

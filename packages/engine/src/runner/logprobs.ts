@@ -1,0 +1,46 @@
+import type { TokenLogprob } from '../generate-event.ts';
+
+/** What OpenAI's API says of tokens that are as good as impossible; JSON has no minus infinity. */
+const leastLogprob = -9999;
+
+/** The softmax of some logits, as far as a report needs it: kept because the logits are about to be changed. */
+export class Logprobs {
+  readonly #logSum: number;
+  readonly #logits: Float32Array;
+  /** Tokens, likeliest first. */
+  readonly #best: number[];
+
+  /** `alternatives`: how many of the likeliest tokens are wanted. */
+  constructor(logits: Float32Array, alternatives: number) {
+    this.#logits = logits.slice();
+    let most = -Infinity;
+    for (const logit of logits) if (logit > most) most = logit;
+    let sum = 0;
+    for (const logit of logits) sum += Math.exp(logit - most);
+    this.#logSum = most + Math.log(sum);
+    this.#best = likeliest(logits, alternatives);
+  }
+
+  of(token: number, bytesOf: (token: number) => Uint8Array): TokenLogprob {
+    const candidate = (each: number) => {
+      const bytes = bytesOf(each);
+      const logprob = Math.max(leastLogprob, this.#logits[each]! - this.#logSum);
+      return { token: each, text: new TextDecoder().decode(bytes), bytes: [...bytes], logprob };
+    };
+    return { ...candidate(token), alternatives: this.#best.map(candidate) };
+  }
+}
+
+/** The tokens of the `count` largest logits, largest first; of equal ones the first. */
+function likeliest(logits: Float32Array, count: number): number[] {
+  const best: number[] = [];
+  for (let token = 0; token < logits.length; token++) {
+    const logit = logits[token]!;
+    if (best.length === count && !(logit > logits[best[count - 1]!]!)) continue;
+    let at = best.length;
+    while (at > 0 && logits[best[at - 1]!]! < logit) at--;
+    best.splice(at, 0, token);
+    if (best.length > count) best.pop();
+  }
+  return best;
+}

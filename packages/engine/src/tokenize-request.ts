@@ -1,0 +1,12 @@
+import { z } from 'zod';
+import { modelRefSchema, promptInputSchema } from './generate-request.ts';
+
+export const tokenizeRequestSchema = z.strictObject({
+  model: modelRefSchema,
+  input: promptInputSchema,
+  /** Gives the token ids beside their number. */
+  tokens: z.boolean().default(false),
+});
+export type TokenizeRequest = z.input<typeof tokenizeRequestSchema>;
+
+export type TokenCount = { count: number; tokens?: number[] | undefined };
