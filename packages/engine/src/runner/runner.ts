@@ -18,7 +18,6 @@ type Channel = JsonChannel<Command, Report>;
 export class Runner {
   readonly #channel: Channel;
   readonly #options: LoadCommand;
-  readonly #model: LlamaModel;
   readonly #prompts: PromptMaker;
   readonly #generations: Generations;
   readonly #pool: ContextPool;
@@ -52,7 +51,6 @@ export class Runner {
   private constructor(options: LoadCommand, channel: Channel, model: LlamaModel) {
     this.#channel = channel;
     this.#options = options;
-    this.#model = model;
     this.#prompts = new PromptMaker(model);
     this.#generations = new Generations(model, options.contextTokens);
     this.#pool = new ContextPool(model, options, () => (this.#statisticsDue = 0));

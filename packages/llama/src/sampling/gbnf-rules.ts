@@ -55,10 +55,10 @@ class Reader {
     const id = this.#id(name);
     if (this.#rules[id] !== undefined) this.#fail(`a second rule named ${name.slice(0, 100)}`);
     this.#space(false);
-    this.#take(/::=/y) ?? this.#fail('expected ::=');
+    this.#expect(/::=/y, 'expected ::=');
     this.#space(true);
     this.#rules[id] = this.#alternatives(false);
-    if (this.#at < this.#text.length) this.#take(/\r\n?|\n/y) ?? this.#fail('expected the end of the line');
+    if (this.#at < this.#text.length) this.#expect(/\r\n?|\n/y, 'expected the end of the line');
     this.#space(true);
   }
 
@@ -127,7 +127,7 @@ class Reader {
     this.#space(true);
     const id = this.#add([]);
     this.#rules[id] = this.#alternatives(true);
-    this.#take(/\)/y) ?? this.#fail('expected )');
+    this.#expect(/\)/y, 'expected )');
     this.#nesting--;
     return id;
   }
@@ -178,7 +178,7 @@ class Reader {
       this.#space(nested);
       most = number() ?? Infinity;
     }
-    this.#take(/\}/y) ?? this.#fail('expected }');
+    this.#expect(/\}/y, 'expected }');
     this.#space(nested);
     return [least, most];
   }
@@ -218,6 +218,10 @@ class Reader {
     const found = pattern.exec(this.#text)?.[0];
     if (found !== undefined) this.#at += found.length;
     return found;
+  }
+
+  #expect(pattern: RegExp, problem: string): void {
+    if (this.#take(pattern) === undefined) this.#fail(problem);
   }
 
   #fail(problem: string): never {
