@@ -55,6 +55,8 @@ export const runEventSchema = z.discriminatedUnion('type', [
     at,
     step,
     loss: z.number(),
+    /** No loss before was as low. */
+    best: z.boolean(),
     tokens: step.exactOptional(),
     tokenAccuracy: z.number().exactOptional(),
     rows: step.exactOptional(),
@@ -73,8 +75,13 @@ export const runEventSchema = z.discriminatedUnion('type', [
     file: z.string(),
     sha256: z.string(),
     bytes: step,
+    /** Where there was a validation at this step: its loss, and whether it was the lowest until then. */
+    validationLoss: z.number().exactOptional(),
+    best: z.boolean().exactOptional(),
     head: z.object({ file: z.string(), sha256: z.string(), bytes: step }).exactOptional(),
   }),
+  /** Validation has not improved for as long as was asked; the run ends as succeeded. `bestStep` has a checkpoint. */
+  z.object({ type: z.literal('early-stop'), at, step, bestStep: step, bestLoss: z.number() }),
   /** `code` of the error catalogue, with the details of its message. */
   z.object({
     type: z.literal('error'),

@@ -81,6 +81,8 @@ export const hyperParametersSchema = z.strictObject({
     .default([...loraTargets]),
   /** QLoRA: what matrices that the file has as F32, F16 or BF16 become in memory; quantised ones stay as they are. */
   quantization: z.enum(quantizations).default('q8_0'),
+  /** NEFTune (Jain et al. 2023, arXiv 2310.05914): noise on the embeddings in training; 0 turns it off. */
+  neftuneAlpha: z.number().min(0).max(1000).default(0),
   /** Recompute each layer's forward inside its backward: less memory, more arithmetic. */
   activationCheckpointing: z.boolean().default(false),
   /** Optimizer steps between checkpoints; absent: one at the end of each epoch. */
@@ -89,6 +91,12 @@ export const hyperParametersSchema = z.strictObject({
   validationSteps: count.optional(),
   /** Checkpoints whose optimizer state is kept for resuming; weights of all are kept. */
   keepStates: z.int().min(1).max(100).default(1),
+  /** Validations without a better loss after which training ends; absent: never. */
+  earlyStoppingPatience: count.optional(),
+  /** By how much the validation loss must fall to count as better. */
+  earlyStoppingMinDelta: z.number().min(0).default(0),
+  /** The run fails when the gradient norm is so many times its median while the loss is the highest of late; 0 turns that off. */
+  divergenceFactor: z.number().min(0).default(100),
 });
 export type HyperParameters = z.infer<typeof hyperParametersSchema>;
 

@@ -24,6 +24,8 @@ export type SequenceInputs = {
   /** I32 [count]: the rows whose next token is wanted. Only they pass through the last layer's feed-forward part. */
   readonly wanted: Tensor;
   readonly wantedCount: number;
+  /** Added to the embedding, [width, length * bins]; absent: nothing is. */
+  readonly noise?: Value;
   /** Draws the dropout mask of a low-rank input of that shape; absent when nothing is dropped. */
   readonly dropout?: (shape: readonly number[]) => Value;
 };
@@ -37,7 +39,8 @@ export type ForwardOptions = {
 export function llamaHidden(tape: Tape, weights: Weights, inputs: SequenceInputs, options: ForwardOptions): Value {
   const { config } = weights;
   const rows = inputs.length * inputs.bins;
-  let x = gatherRows(tape, weights.get('token_embd.weight'), inputs.tokens, rows, 'embedding');
+  const embedded = gatherRows(tape, weights.get('token_embd.weight'), inputs.tokens, rows, 'embedding');
+  let x = inputs.noise ? add(tape, embedded, inputs.noise) : embedded;
   for (let index = 0; index < config.layers; index++) {
     const last = index === config.layers - 1;
     const build = blockBuilder(tape, weights, inputs, index, last);

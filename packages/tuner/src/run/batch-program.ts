@@ -9,10 +9,16 @@ import { llamaHidden } from '../models/llama.ts';
 import type { Weights } from '../models/weights.ts';
 import type { BuildLoss, LossGraph, LossResult } from '../objectives/objective.ts';
 import { lossChunks } from '../operations/cross-entropy.ts';
-import { randomStream } from '../random.ts';
+import { randomStream, uniform } from '../random.ts';
 import type { BatchArrays, BatchLayout } from './batch.ts';
 
-export type BatchOptions = { readonly train: boolean; readonly recompute: boolean; readonly dropout: number };
+export type BatchOptions = {
+  readonly train: boolean;
+  readonly recompute: boolean;
+  readonly dropout: number;
+  /** NEFTune's alpha; 0 or absent: none. */
+  readonly noise?: number;
+};
 
 /** Tensors a layer takes at most, low-rank additions and chunks of a quantised matrix included. What is not used is never touched. */
 const tensorsPerLayer = 4096;
@@ -30,6 +36,8 @@ export class BatchProgram implements Disposable {
   readonly #loss: LossGraph;
   readonly #dropoutMasks: Value[] = [];
   readonly #dropout: number;
+  readonly #noise: Value | undefined;
+  readonly #noiseAlpha: number;
 
   constructor(device: Device, weights: Weights, buildLoss: BuildLoss, layout: BatchLayout, options: BatchOptions) {
     const { c } = device;
@@ -58,6 +66,11 @@ export class BatchProgram implements Disposable {
       this.#dropoutMasks.push(mask);
       return mask;
     };
+    this.#noiseAlpha = options.train ? (options.noise ?? 0) : 0;
+    if (this.#noiseAlpha > 0) {
+      const shape = [config.width, rows];
+      this.#noise = { name: 'noise', tensor: this.#memory.reserve(shape), shape, needsGradient: false };
+    }
     const hidden = llamaHidden(
       tape,
       weights,
@@ -67,6 +80,7 @@ export class BatchProgram implements Disposable {
         ...this.#inputs,
         wantedCount: wanted,
         ...(options.train && options.dropout > 0 ? { dropout } : {}),
+        ...(this.#noise ? { noise: this.#noise } : {}),
       },
       { recompute: options.train && options.recompute },
     );
@@ -91,6 +105,14 @@ export class BatchProgram implements Disposable {
     for (const [index, { tensor, shape }] of this.#dropoutMasks.entries()) {
       upload(this.#device, tensor, dropoutMask(elements(shape), this.#dropout, randomStream(...seeds, index)));
     }
+    if (this.#noise) {
+      const random = randomStream(...seeds, noiseStream);
+      upload(
+        this.#device,
+        this.#noise.tensor,
+        neftune(this.#noiseAlpha, batch.positions, this.layout.length, this.#noise.shape[0]!, random),
+      );
+    }
     this.#program.run();
     return this.#loss.read();
   }
@@ -100,6 +122,29 @@ export class BatchProgram implements Disposable {
     this.#memory[Symbol.dispose]();
     this.#device.c.ggml_free(this.#context);
   }
+}
+
+/** Beside the streams of dropout masks, which count from 0. */
+const noiseStream = 0xffff_ffff;
+
+/** Uniform in +-alpha / sqrt(tokens * width) for each row of its own number of tokens (Jain et al. 2023, arXiv 2310.05914). */
+export function neftune(
+  alpha: number,
+  positions: Int32Array,
+  length: number,
+  width: number,
+  random: () => number,
+): Float32Array {
+  const noise = new Float32Array(positions.length * width);
+  for (let start = 0; start < positions.length;) {
+    let end = start + 1;
+    // A row ends where the next begins, or the bin.
+    while (end < positions.length && end % length !== 0 && positions[end] === positions[end - 1]! + 1) end++;
+    const bound = alpha / Math.sqrt((end - start) * width);
+    for (let i = start * width; i < end * width; i++) noise[i] = (2 * uniform(random) - 1) * bound;
+    start = end;
+  }
+  return noise;
 }
 
 /** 0 with probability `rate`, else 1 / (1 - rate); two draws of 16 bits from each random number. */

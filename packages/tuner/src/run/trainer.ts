@@ -18,7 +18,7 @@ import { learningRate } from '../schedule.ts';
 import { createObjective } from '../objectives/create-objective.ts';
 import type { BuildLoss, Objective, ValidationMetrics } from '../objectives/objective.ts';
 import type { BatchLayout } from './batch.ts';
-import { BatchProgram } from './batch-program.ts';
+import { BatchProgram, type BatchOptions } from './batch-program.ts';
 import {
   listCheckpoints,
   loadState,
@@ -32,6 +32,7 @@ import { binLength, chooseBinLength, packEpoch, rowRoom, wantedRoom, type Epoch 
 import type { EventLog } from './event-log.ts';
 import { loraOptions, servedFile } from './method.ts';
 import { Speedometer } from './speedometer.ts';
+import { DivergenceWatch, pastEvents, ValidationWatch } from './watch.ts';
 
 /** How a run ended. `interrupted` means: saved, to be resumed. */
 export type Outcome = 'succeeded' | 'cancelled' | 'interrupted';
@@ -109,9 +110,15 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
     manifests = manifests.filter((manifest) => manifest.step <= start.step);
   }
 
+  const divergence = new DivergenceWatch(h.divergenceFactor);
+  for (const past of pastEvents(log.past, 'step', step)) divergence.add(past.step, past.loss, past.gradientNorm);
+  const validations = new ValidationWatch(h.earlyStoppingMinDelta);
+  for (const past of pastEvents(log.past, 'validation', step)) validations.add(past.step, past.loss);
+
   using graphs = new GraphCache(device, weights, objective.buildLoss, {
     recompute: h.activationCheckpointing,
     dropout: lora ? h.loraDropout : 0,
+    noise: h.neftuneAlpha,
   });
   const layoutOf = (epoch: Epoch): BatchLayout => ({
     length: epoch.binLength,
@@ -120,7 +127,7 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
     ...(objective.countsRows ? { rows: rowRoom(epoch.mostRows) } : {}),
   });
   let program = graphs.get(layoutOf(batches), true);
-  announceMissing(log, manifests);
+  announceMissing(log, manifests, validations);
   log.write({
     type: 'plan',
     totalSteps,
@@ -154,20 +161,18 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
       reason === 'scheduled' ? { file, write, head: head?.file() } : undefined,
     );
     manifests = [...manifests.filter((other) => other.step !== step), manifest];
-    announce(log, manifest);
-    await pruneCheckpoints(checkpoints, manifests, h.keepStates);
+    announce(log, manifest, validations);
+    // What comes before a divergence is worth more than what comes of it.
+    if (!divergence.suspicious) await pruneCheckpoints(checkpoints, manifests, h.keepStates);
     manifests = manifests.filter(
       (other, index) => other.reason === 'scheduled' || index >= manifests.length - h.keepStates,
     );
     lastSave = Date.now();
   };
   const validate = async (): Promise<void> => {
-    if (held.rows.length > 0)
-      log.write({
-        type: 'validation',
-        step,
-        ...(await validation(objective, heldBatches, graphs.get(layoutOf(heldBatches), false))),
-      });
+    if (held.rows.length === 0) return;
+    const measured = await validation(objective, heldBatches, graphs.get(layoutOf(heldBatches), false));
+    log.write({ type: 'validation', step, best: validations.add(step, measured.loss), ...measured });
   };
   let lastSave = Date.now();
   const speed = new Speedometer();
@@ -204,9 +209,13 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
     const rate = learningRate(h, step, totalSteps);
     const gradientNorm = optimizer.step(rate, step, weightSum);
     const mean = loss / weightSum;
-    if (!Number.isFinite(mean) || !Number.isFinite(gradientNorm)) {
+    const wrong = divergence.add(step, mean, gradientNorm);
+    if (wrong) {
+      const good = manifests.findLast((manifest) => manifest.step <= divergence.lastGoodStep);
+      const kept = good ? `the checkpoint of step ${good.step} is from before` : 'no checkpoint is from before';
       throw new AtelierError('training_failed', {
-        reason: `the loss is ${mean} and the gradient norm ${gradientNorm} at step ${step}; try a lower learning rate than ${h.learningRate}`,
+        reason: `Training diverged: ${wrong}; ${kept}. Try a lower learning rate than ${h.learningRate}`,
+        ...(good && { lastGoodStep: good.step }),
       });
     }
     speed.add(tokens);
@@ -224,8 +233,16 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
     const due = (every: number | undefined): boolean =>
       step === totalSteps || (every === undefined ? batchIndex >= batches.length : step % every === 0);
     if (due(h.validationSteps ?? h.checkpointSteps)) await validate();
-    if (due(h.checkpointSteps)) await save('scheduled');
+    const stopping = h.earlyStoppingPatience !== undefined && validations.withoutImprovement >= h.earlyStoppingPatience;
+    // With early stopping the best is what counts: it must be there even where no checkpoint is due.
+    const best = h.earlyStoppingPatience !== undefined && validations.bestStep === step;
+    if (due(h.checkpointSteps) || best) await save('scheduled');
     else if (Date.now() - lastSave > autosaveSeconds * 1000) await save('autosave');
+    if (stopping) {
+      const bestStep = validations.bestStep!;
+      log.write({ type: 'early-stop', step, bestStep, bestLoss: validations.at(bestStep)!.loss });
+      break;
+    }
   }
   return 'succeeded';
 }
@@ -243,8 +260,9 @@ function totalOf(epochs: number, steps: (epoch: number) => number): number {
   return total;
 }
 
-function announce(log: EventLog, manifest: Manifest): void {
+function announce(log: EventLog, manifest: Manifest, validations: ValidationWatch): void {
   if (manifest.reason !== 'scheduled' || !manifest.weights) return;
+  const measured = validations.at(manifest.step);
   log.write({
     type: 'checkpoint',
     step: manifest.step,
@@ -253,14 +271,15 @@ function announce(log: EventLog, manifest: Manifest): void {
     file: manifest.weights.file,
     sha256: manifest.weights.sha256,
     bytes: manifest.weights.bytes,
+    ...(measured && { validationLoss: measured.loss, best: measured.best }),
     ...(manifest.head ? { head: manifest.head } : {}),
   });
 }
 
 /** A kill between a checkpoint's rename and its event leaves one unannounced. */
-function announceMissing(log: EventLog, manifests: readonly Manifest[]): void {
+function announceMissing(log: EventLog, manifests: readonly Manifest[], validations: ValidationWatch): void {
   const announced = new Set(log.past.filter((event) => event.type === 'checkpoint').map((event) => event.step));
-  for (const manifest of manifests) if (!announced.has(manifest.step)) announce(log, manifest);
+  for (const manifest of manifests) if (!announced.has(manifest.step)) announce(log, manifest, validations);
 }
 
 async function validation(
@@ -287,15 +306,10 @@ class GraphCache implements Disposable {
   readonly #device: Device;
   readonly #weights: Weights;
   readonly #buildLoss: BuildLoss;
-  readonly #options: { recompute: boolean; dropout: number };
+  readonly #options: Omit<BatchOptions, 'train'>;
   readonly #programs = new Map<boolean, BatchProgram>();
 
-  constructor(
-    device: Device,
-    weights: Weights,
-    buildLoss: BuildLoss,
-    options: { recompute: boolean; dropout: number },
-  ) {
+  constructor(device: Device, weights: Weights, buildLoss: BuildLoss, options: Omit<BatchOptions, 'train'>) {
     this.#device = device;
     this.#weights = weights;
     this.#buildLoss = buildLoss;
