@@ -5,36 +5,15 @@ import { encodeTensor, readGguf, readTensor, writeGguf } from '@atelier/llama/gg
 import { writeTinyModel } from '@atelier/llama/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Device } from '../src/graph/device.ts';
-import { download, upload } from '../src/graph/memory.ts';
-import { elements } from '../src/graph/value.ts';
+import { download } from '../src/graph/memory.ts';
 import { Weights, type LoraOptions } from '../src/models/weights.ts';
 import { nextTokenLoss } from '../src/objectives/generation.ts';
-import { fillNormal, randomStream } from '../src/random.ts';
-import type { BatchArrays, BatchLayout } from '../src/run/batch.ts';
-import { layOut } from '../src/run/batch.ts';
 import { BatchProgram } from '../src/run/batch-program.ts';
 import { writeAdapter } from '../src/run/export.ts';
+import { batchFor, gradientErrors, layout, randomiseAdapter, rows } from './model-gradients.ts';
 import { largestDifference, libllamaLogits, tunerLogits } from './model-logits.ts';
 
-const rows = [
-  [10, 200, 31, 7, 7, 99, 150, 3, 64, 12, 13, 14, 200, 31, 8],
-  [5, 6, 7, 8, 9, 200],
-  [300, 2, 300, 2, 300, 2, 300],
-];
 const lora: LoraOptions = { rank: 4, alpha: 8, targets: ['q', 'k', 'v', 'o', 'gate', 'up', 'down'], seed: 3 };
-const layout: BatchLayout = { length: 32, bins: 2, wanted: 20 };
-
-function batch(): BatchArrays {
-  const bin = (row: readonly number[]) => ({
-    tokens: Int32Array.from(row),
-    positions: Int32Array.from(row, (_, i) => i),
-    rowStarts: new Int32Array([0]),
-    targets: Int32Array.from(row, (_, i) => (i + 1 < row.length && i % 3 > 0 ? row[i + 1]! : -1)),
-    weights: Float32Array.from(row, (_, i) => (i + 1 < row.length && i % 3 > 0 ? 1 + (i % 2) : 0)),
-  });
-  return layOut([bin(rows[0]!), bin(rows[2]!)], layout);
-}
-
 let directory: string;
 let device: Device;
 beforeAll(async () => {
@@ -50,15 +29,6 @@ async function model(name: string, options: Parameters<typeof writeTinyModel>[1]
   const file = path.join(directory, `${name}.gguf`);
   await writeTinyModel(file, options);
   return file;
-}
-
-/** B starts at zero; a trained adapter's is not. */
-function randomiseAdapter(weights: Weights): void {
-  for (const [index, { value }] of weights.parameters.entries()) {
-    const data = new Float32Array(elements(value.shape));
-    fillNormal(data, randomStream(5, index), 0.1);
-    upload(device, value.tensor, data);
-  }
 }
 
 describe('the forward pass', () => {
@@ -114,7 +84,7 @@ describe('the forward pass', () => {
   it('agrees with libllama on the exported adapter', async () => {
     const file = await model('adapted', { seed: 2 });
     using weights = await Weights.load(device, file, await readGguf(file), lora);
-    randomiseAdapter(weights);
+    randomiseAdapter(device, weights);
     const adapter = path.join(directory, 'adapter.gguf');
     await writeAdapter(device, weights, lora.alpha, adapter);
     const ours = tunerLogits(device, weights, rows);
@@ -136,30 +106,8 @@ describe('the gradient of the whole model', () => {
     const file = await model(`gradient-${tied}`, { dim: 32, ff: 64, tied });
     using own = Device.open({ gpu: 'off', threads: 1, blas });
     using weights = await Weights.load(own, file, await readGguf(file), adapter);
-    if (adapter) randomiseAdapter(weights);
-    using program = new BatchProgram(own, weights, nextTokenLoss, layout, { train: true, recompute, dropout: 0 });
-    const data = batch();
-    weights.clearGradients();
-    program.run(data);
-    const gradients = new Map(weights.parameters.map(({ name, value }) => [name, download(own, value.gradientSum)]));
-    for (const { name, value } of weights.parameters) {
-      const gradient = gradients.get(name)!;
-      const largest = gradient.reduce((best, g, i) => (Math.abs(g) > Math.abs(gradient[best]!) ? i : best), 0);
-      const content = download(own, value.tensor);
-      const at = (offset: number): number => {
-        const moved = content.slice();
-        moved[largest] = content[largest]! + offset;
-        upload(own, value.tensor, moved);
-        return program.run(data).loss;
-      };
-      const step = 2e-2;
-      const difference = (at(step) - at(-step)) / (2 * step);
-      upload(own, value.tensor, content);
-      expect(
-        Math.abs(difference - gradient[largest]!) / Math.abs(gradient[largest]!),
-        `${name}[${largest}]`,
-      ).toBeLessThan(0.05);
-    }
+    if (adapter) randomiseAdapter(own, weights);
+    for (const [name, error] of gradientErrors(own, weights, { recompute })) expect(error, name).toBeLessThan(0.05);
   });
 
   it('is the same with and without recomputing, and with dropout at the same seeds', async () => {
@@ -167,14 +115,14 @@ describe('the gradient of the whole model', () => {
     const gradients = await Promise.all(
       [false, true].map(async (recompute) => {
         using weights = await Weights.load(device, file, await readGguf(file), lora);
-        randomiseAdapter(weights);
+        randomiseAdapter(device, weights);
         using program = new BatchProgram(device, weights, nextTokenLoss, layout, {
           train: true,
           recompute,
           dropout: 0.3,
         });
         weights.clearGradients();
-        program.run(batch(), 1, 2, 3);
+        program.run(batchFor(weights), 1, 2, 3);
         return weights.parameters.map(({ value }) => download(device, value.gradientSum));
       }),
     );

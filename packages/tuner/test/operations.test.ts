@@ -7,11 +7,14 @@ import { elements, type Value } from '../src/graph/value.ts';
 import { attention } from '../src/operations/attention.ts';
 import { crossEntropy } from '../src/operations/cross-entropy.ts';
 import { outputNorms, rescale } from '../src/operations/dora.ts';
-import { add, addBias, swiglu } from '../src/operations/elementwise.ts';
+import { add, addBias, scale, swiglu } from '../src/operations/elementwise.ts';
+import { geglu, gelu } from '../src/operations/gelu.ts';
+import { layerNorm } from '../src/operations/layer-norm.ts';
+import { reshape, splitColumns } from '../src/operations/layout.ts';
 import { linear } from '../src/operations/linear.ts';
 import { rmsNorm } from '../src/operations/rms-norm.ts';
 import { rope } from '../src/operations/rope.ts';
-import { gatherRows } from '../src/operations/rows.ts';
+import { firstRow, gatherRows } from '../src/operations/rows.ts';
 import { fillNormal, randomStream } from '../src/random.ts';
 import { gradientError } from './gradients.ts';
 
@@ -32,8 +35,11 @@ describe.each([
     shapes: Record<string, readonly number[]>,
     build: Parameters<typeof gradientError>[2],
     fill?: () => void,
+    step?: number,
   ): void => {
-    expect(gradientError(device, shapes, build, fill ? { fill } : {})).toBeLessThan(tolerance);
+    expect(gradientError(device, shapes, build, { ...(fill && { fill }), ...(step && { step }) })).toBeLessThan(
+      tolerance,
+    );
   };
 
   it('linear', () => check({ w: [8, 6], x: [8, 5] }, (tape, { w, x }) => linear(tape, w!, x!)));
@@ -153,6 +159,25 @@ describe.each([
     );
   });
 
+  it('scale', () => check({ x: [8, 5] }, (tape, { x }) => scale(tape, x!, 3)));
+
+  it('layerNorm', () => check({ x: [8, 5], w: [8], b: [8] }, (tape, { x, w, b }) => layerNorm(tape, x!, w!, b!, 1e-5)));
+
+  // ggml looks gelu up in a table of half-precision numbers, which a small step would drown in.
+  it('gelu', () => check({ x: [8, 5] }, (tape, { x }) => gelu(tape, x!), undefined, 0.1));
+
+  it('geglu', () =>
+    check({ gate: [8, 5], up: [8, 5] }, (tape, { gate, up }) => geglu(tape, gate!, up!), undefined, 0.1));
+
+  it('splitColumns and reshape', () =>
+    check({ x: [9, 5] }, (tape, { x }) => {
+      const [a, b, d] = splitColumns(tape, x!, [3, 3, 3]);
+      return swiglu(tape, reshape(tape, add(tape, a!, scale(tape, b!, 2)), [5, 3]), reshape(tape, d!, [5, 3]));
+    }));
+
+  it('firstRow', () =>
+    check({ x: [8, 5], table: [8, 3] }, (tape, { x, table }) => addBias(tape, x!, firstRow(tape, table!))));
+
   it('gatherRows', () => {
     let indices: ReturnType<typeof device.c.ggml_new_tensor_1d>;
     check(
@@ -163,35 +188,39 @@ describe.each([
   });
 
   it.each([
-    { heads: 2, kvHeads: 2 },
-    { heads: 4, kvHeads: 2 },
-  ])('attention, $heads heads on $kvHeads', ({ heads, kvHeads }) => {
-    let mask: ReturnType<typeof device.c.ggml_new_tensor_1d>;
-    const [headSize, length, bins] = [4, 6, 2];
-    check(
-      {
-        q: [headSize * heads, length * bins],
-        k: [headSize * kvHeads, length * bins],
-        v: [headSize * kvHeads, length * bins],
-      },
-      (tape, { q, k, v }, memory) => {
-        mask = memory.reserve([length, length, 1, bins]);
-        return attention(tape, q!, k!, v!, mask, { headSize, heads, kvHeads, length, bins });
-      },
-      // Two rows share the second bin: its positions 3.. do not see 0..2.
-      () =>
-        upload(
-          device,
-          mask,
-          Float32Array.from({ length: length * length * bins }, (_, i) => {
-            const [key, query, bin] = [i % length, Math.floor(i / length) % length, Math.floor(i / length ** 2)];
-            return key <= query && !(bin === 1 && query >= 3 && key < 3) ? 0 : -Infinity;
-          }),
-        ),
-    );
-  });
+    { heads: 2, kvHeads: 2, scale: 0.5, scoreCap: 0 },
+    { heads: 4, kvHeads: 2, scale: 0.5, scoreCap: 0 },
+    { heads: 4, kvHeads: 2, scale: 0.4, scoreCap: 1.5 },
+  ])(
+    'attention, $heads heads on $kvHeads, scores capped at $scoreCap',
+    ({ heads, kvHeads, scale: factor, scoreCap }) => {
+      let mask: ReturnType<typeof device.c.ggml_new_tensor_1d>;
+      const [headSize, length, bins] = [4, 6, 2];
+      check(
+        {
+          q: [headSize * heads, length * bins],
+          k: [headSize * kvHeads, length * bins],
+          v: [headSize * kvHeads, length * bins],
+        },
+        (tape, { q, k, v }, memory) => {
+          mask = memory.reserve([length, length, 1, bins]);
+          return attention(tape, q!, k!, v!, mask, { headSize, heads, kvHeads, length, bins, scale: factor, scoreCap });
+        },
+        // Two rows share the second bin: its positions 3.. do not see 0..2.
+        () =>
+          upload(
+            device,
+            mask,
+            Float32Array.from({ length: length * length * bins }, (_, i) => {
+              const [key, query, bin] = [i % length, Math.floor(i / length) % length, Math.floor(i / length ** 2)];
+              return key <= query && !(bin === 1 && query >= 3 && key < 3) ? 0 : -Infinity;
+            }),
+          ),
+      );
+    },
+  );
 
-  it('crossEntropy', () => {
+  it.each([0, 2])('crossEntropy of logits capped at %d', (cap) => {
     const [vocabulary, rows] = [11, 4];
     let targets: ReturnType<typeof device.c.ggml_new_tensor_1d>;
     let weights: typeof targets;
@@ -200,7 +229,7 @@ describe.each([
       (tape, { w, x }, memory) => {
         targets = memory.reserve([rows], I32);
         weights = memory.reserve([rows]);
-        const { loss } = crossEntropy(tape, w!, { x: x!, labels: { rows, targets, weights } }, true);
+        const { loss } = crossEntropy(tape, { weight: w!, cap }, { x: x!, labels: { rows, targets, weights } }, true);
         // The operation emits its own gradients, of the loss itself: report the loss against a probe of 1.
         return { name: 'loss', tensor: loss, shape: [1], needsGradient: false };
       },

@@ -22,7 +22,11 @@ describe.each([
   });
   afterAll(() => device[Symbol.dispose]());
 
-  it.each([false, true])('logLikelihood, logits computed again: %s', (recompute) => {
+  it.each([
+    { recompute: false, cap: 0 },
+    { recompute: true, cap: 0 },
+    { recompute: true, cap: 2 },
+  ])('logLikelihood, logits computed again: $recompute, capped at $cap', ({ recompute, cap }) => {
     const [vocabulary, rows] = [11, 4];
     let targets: Tensor;
     const error = gradientError(
@@ -31,7 +35,7 @@ describe.each([
       (tape, { w, x }, memory) => {
         targets = memory.reserve([rows], I32);
         // A row of its own per number, so that the probe is random.
-        const y = logLikelihood(tape, w!, x!, targets, recompute);
+        const y = logLikelihood(tape, { weight: w!, cap }, x!, targets, recompute);
         return asRow(tape, y, rows);
       },
       {

@@ -59,6 +59,13 @@ export class MetadataReader {
     return entry.value;
   }
 
+  booleans(key: string): readonly boolean[] | undefined {
+    const entry = this.metadata.get(key);
+    if (!entry) return undefined;
+    if (entry.type !== 'ARRAY' || entry.items !== 'BOOL') throw this.invalid(key, 'an array of booleans');
+    return entry.value;
+  }
+
   numbers(key: string): readonly number[] | undefined {
     const entry = this.metadata.get(key);
     if (!entry) return undefined;

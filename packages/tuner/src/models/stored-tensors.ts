@@ -14,6 +14,9 @@ const floatTypes: readonly GgmlType[] = ['F32', 'F16', 'BF16'];
 /** Types of ggml that hold no weights, or only within its own products. */
 const notNumbers = /^(I\d+|F64|Q8_1|Q8_K)$/;
 
+/** Tables that are added to embeddings rather than multiplied: small, and F32 whatever the file has. */
+const addedTables: readonly string[] = ['position_embd.weight', 'token_types.weight'];
+
 /** Numbers converted at a time. */
 const partElements = 1 << 22;
 
@@ -21,7 +24,7 @@ const partElements = 1 << 22;
 const smallerBlocks: Partial<Record<GgmlType, QuantisedType>> = { Q4_K: 'Q5_0', Q5_K: 'Q5_1', Q6_K: 'Q8_0' };
 
 /**
- * The type that a frozen tensor is kept in. Vectors are F32. Matrices that the file has quantised stay so. Others become
+ * The type that a frozen tensor is kept in. Vectors and small tables are F32. Matrices that the file has quantised stay so. Others become
  * `quantization`, but the embedding and the output head, which every token passes, never less than Q8_0.
  * Throws `invalid_model_file` for a type that holds no weights.
  */
@@ -29,7 +32,7 @@ export function storedType({ name, shape, type }: GgufTensor, quantization: Quan
   const [width = 1, rows = 1] = shape;
   if (notNumbers.test(type))
     throw new AtelierError('invalid_model_file', { file: name, reason: `its type is ${type}` });
-  if (quantization === undefined || rows === 1) return 'F32';
+  if (quantization === undefined || rows === 1 || addedTables.includes(name)) return 'F32';
   if (!floatTypes.includes(type) || quantization === 'none') return type;
   const wanted = quantization.toUpperCase() as QuantisedType;
   const everyToken = name === 'token_embd.weight' || name === 'output.weight';

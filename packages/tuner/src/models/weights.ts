@@ -9,8 +9,9 @@ import { unpackedRows } from '../graph/unpacked.ts';
 import { elements, type Shape, type Value } from '../graph/value.ts';
 import type { LowRank } from '../operations/linear.ts';
 import { randomStream, uniform } from '../random.ts';
-import { readConfig, tensorShapes, type ModelConfig } from './config.ts';
+import { readConfig, type ModelConfig } from './config.ts';
 import { fillTensor, storedType, type Quantization } from './stored-tensors.ts';
+import { constantTensors, targetTensors, tensorShapes } from './tensors.ts';
 
 /** A tensor that training changes. `gradientSum` of its value holds the gradient summed since the last optimizer step. */
 export type Parameter = {
@@ -29,17 +30,6 @@ export type LoraOptions = {
   readonly magnitudes?: boolean;
   /** QLoRA: keeps the base's matrices quantised. Absent: they are expanded to F32. */
   readonly quantization?: Quantization;
-};
-
-/** GGUF names of the matrices that each target word stands for. */
-export const targetTensors: Record<string, string> = {
-  q: 'attn_q',
-  k: 'attn_k',
-  v: 'attn_v',
-  o: 'attn_output',
-  gate: 'ffn_gate',
-  up: 'ffn_up',
-  down: 'ffn_down',
 };
 
 export class Weights implements Disposable {
@@ -127,7 +117,7 @@ export class Weights implements Disposable {
     );
     const indices = lora?.quantization ? memory.reserve([indexCount], I32) : undefined;
     for (const [name, shape] of shapes) {
-      const frozen = lora !== undefined || name === 'rope_freqs.weight';
+      const frozen = lora !== undefined || constantTensors.has(name);
       const type = storedType(files.get(name)!, lora?.quantization);
       const stored = indices !== undefined && type !== 'F32' ? { stored: { type, indices } } : {};
       values.set(
@@ -139,9 +129,8 @@ export class Weights implements Disposable {
     }
     const lowRank = new Map<string, LowRank>();
     if (lora) {
-      for (const [name, shape] of shapes) {
-        if (!lora.targets.some((target) => name.endsWith(`.${targetTensors[target]}.weight`))) continue;
-        const [inputs = 0, outputs = 0] = shape;
+      for (const name of targetTensors(config, lora.targets, shapes.keys())) {
+        const [inputs = 0, outputs = 0] = shapes.get(name)!;
         lowRank.set(name, {
           a: trained(`${name}.lora_a`, [inputs, lora.rank]),
           b: trained(`${name}.lora_b`, [lora.rank, outputs]),

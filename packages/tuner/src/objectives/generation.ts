@@ -4,7 +4,7 @@ import { AtelierError } from '@atelier/errors';
 import type { Tensor } from '../graph/operators.ts';
 import { download, downloadIntegers, upload } from '../graph/memory.ts';
 import { I32 } from '../graph/tape.ts';
-import { outputHead } from '../models/llama.ts';
+import { outputHead } from '../models/hidden-states.ts';
 import { crossEntropy, lossChunks, type LossOutcome, type LossRows } from '../operations/cross-entropy.ts';
 import { gatherRows } from '../operations/rows.ts';
 import { layOut } from '../run/batch.ts';

@@ -1,5 +1,5 @@
 /**
- * Causal self-attention with grouped queries (Ainslie et al. 2023, arXiv 2305.13245) over packed bins. A micro-batch is
+ * Self-attention with grouped queries (Ainslie et al. 2023, arXiv 2305.13245) over packed bins. A micro-batch is
  * `bins` sequences of `length` positions; several rows share a bin, and the mask keeps each from seeing the others.
  *
  * With a BLAS each head of each bin is a product read straight out of the projections' layout by its row stride, so no
@@ -9,6 +9,7 @@ import type { Tensor } from '../graph/operators.ts';
 import type { Gemm } from '../graph/product.ts';
 import type { Tape } from '../graph/tape.ts';
 import { requireShape, type Shape, type Value } from '../graph/value.ts';
+import { softCap } from './soft-cap.ts';
 
 export type AttentionShape = {
   readonly headSize: number;
@@ -17,9 +18,13 @@ export type AttentionShape = {
   /** Positions in a bin. */
   readonly length: number;
   readonly bins: number;
+  /** Multiplies the scores before they are capped and masked; usually 1 / sqrt(headSize). */
+  readonly scale: number;
+  /** Scores are kept within +-scoreCap; 0 is no cap. */
+  readonly scoreCap: number;
 };
 
-/** softmax(Q K^T / sqrt(headSize) + mask) V. q [headSize * heads, length * bins], k and v [headSize * kvHeads, ...], mask F32 [length, length, 1, bins]. */
+/** softmax(cap(Q K^T * scale) + mask) V. q [headSize * heads, length * bins], k and v [headSize * kvHeads, ...], mask F32 [length, length, 1, bins]. */
 export function attention(tape: Tape, q: Value, k: Value, v: Value, mask: Tensor, shape: AttentionShape): Value {
   const { headSize, heads, kvHeads, length, bins } = shape;
   const rows = length * bins;
@@ -41,12 +46,31 @@ export function attention(tape: Tape, q: Value, k: Value, v: Value, mask: Tensor
   return tape.blas ? onBlas(tape, q, k, v, mask, shape) : onGgml(tape, q, k, v, mask, shape);
 }
 
-const scoreScale = (shape: AttentionShape): number => 1 / Math.sqrt(shape.headSize);
+/** The softmax of raw scores and its way back. Where nothing is capped, the scale is the softmax's own. */
+function softmax(
+  tape: Tape,
+  raw: Tensor,
+  mask: Tensor,
+  { scale, scoreCap }: AttentionShape,
+): { weights: Tensor; back: (gradient: Tensor) => Tensor } {
+  const { c, context } = tape;
+  if (scoreCap === 0) {
+    const weights = c.ggml_soft_max_ext(context, raw, mask, scale, 0);
+    return { weights, back: (gradient) => c.ggml_soft_max_ext_back(context, gradient, weights, scale, 0) };
+  }
+  const capped = softCap(tape, c.ggml_scale(context, raw, scale), scoreCap);
+  const weights = c.ggml_soft_max_ext(context, capped.tensor, mask, 1, 0);
+  return {
+    weights,
+    back: (gradient) =>
+      c.ggml_scale(context, capped.back(c.ggml_soft_max_ext_back(context, gradient, weights, 1, 0)), scale),
+  };
+}
+
 const scoresShape = ({ length, heads, bins }: AttentionShape): Shape => [length, length, heads, bins];
 
 function onBlas(tape: Tape, q: Value, k: Value, v: Value, mask: Tensor, shape: AttentionShape): Value {
   const { headSize, heads, kvHeads, length, bins } = shape;
-  const { c } = tape;
   const group = heads / kvHeads;
   type Kind = 'query' | 'key' | 'score';
   const place = (kind: Kind, head: number, bin: number): { at: number; ld: number } => {
@@ -75,16 +99,15 @@ function onBlas(tape: Tape, q: Value, k: Value, v: Value, mask: Tensor, shape: A
     }
     return gemms;
   };
-  const scale = scoreScale(shape);
   const scores = tape.product(q.tensor, k.tensor, scoresShape(shape), each('query', false, 'key', true, 'score'));
-  const weights = c.ggml_soft_max_ext(tape.context, scores, mask, scale, 0);
+  const { weights, back } = softmax(tape, scores, mask, shape);
   const tensor = tape.product(weights, v.tensor, q.shape, each('score', false, 'key', false, 'query'));
   return tape.record(`attention(${q.name})`, tensor, q.shape, [q, k, v], (dy) => {
     if (v.needsGradient)
       tape.accumulate(v, tape.product(weights, dy, v.shape, each('score', true, 'query', false, 'key')), true);
     if (!q.needsGradient && !k.needsGradient) return;
     const dWeights = tape.product(dy, v.tensor, scoresShape(shape), each('query', false, 'key', true, 'score'));
-    const dScores = c.ggml_soft_max_ext_back(tape.context, dWeights, weights, scale, 0);
+    const dScores = back(dWeights);
     if (q.needsGradient)
       tape.accumulate(q, tape.product(dScores, k.tensor, q.shape, each('score', false, 'key', false, 'query')), true);
     if (k.needsGradient)
@@ -116,18 +139,17 @@ function onGgml(tape: Tape, q: Value, k: Value, v: Value, mask: Tensor, shape: A
     );
     return tape.reshape(summed, [headSize, length, kvHeads, bins]);
   };
-  const scale = scoreScale(shape);
   const qh = byHead(q.tensor, heads);
   const kh = byHead(k.tensor, kvHeads);
   const vh = byHead(v.tensor, kvHeads);
-  const weights = c.ggml_soft_max_ext(ctx, c.ggml_mul_mat(ctx, kh, qh), mask, scale, 0);
+  const { weights, back } = softmax(tape, c.ggml_mul_mat(ctx, kh, qh), mask, shape);
   const tensor = byRow(c.ggml_mul_mat(ctx, transposed(vh), weights), heads);
   return tape.record(`attention(${q.name})`, tensor, q.shape, [q, k, v], (dy) => {
     const dOut = byHead(dy, heads);
     if (v.needsGradient)
       tape.accumulate(v, byRow(overGroup(c.ggml_mul_mat(ctx, transposed(dOut), transposed(weights))), kvHeads), true);
     if (!q.needsGradient && !k.needsGradient) return;
-    const dScores = c.ggml_soft_max_ext_back(ctx, c.ggml_mul_mat(ctx, vh, dOut), weights, scale, 0);
+    const dScores = back(c.ggml_mul_mat(ctx, vh, dOut));
     if (q.needsGradient) tape.accumulate(q, byRow(c.ggml_mul_mat(ctx, transposed(kh), dScores), heads), true);
     if (k.needsGradient)
       tape.accumulate(k, byRow(overGroup(c.ggml_mul_mat(ctx, transposed(qh), transposed(dScores))), kvHeads), true);

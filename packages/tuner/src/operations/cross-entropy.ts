@@ -1,5 +1,5 @@
 /**
- * The output head and its loss as one operation: logits = W x, loss = sum of weight * -log softmax(logits)[target].
+ * The output head and its loss as one operation: logits = cap(W x), loss = sum of weight * -log softmax(logits)[target].
  * The gradient of the logits, weight * (softmax - one-hot), is known as soon as they are, so it is emitted in the same
  * stretch and the logits of a chunk are forgotten before the next chunk: memory is one chunk's, however large the
  * vocabulary.
@@ -8,6 +8,7 @@ import type { Tensor } from '../graph/operators.ts';
 import { F32, type Tape } from '../graph/tape.ts';
 import { describe, requireShape, type Value } from '../graph/value.ts';
 import { forward, gradientOfInput, gradientOfWeight } from './linear.ts';
+import { softCap } from './soft-cap.ts';
 
 /** Logits of one chunk at most: 128 MiB of F32. */
 const chunkElements = 1 << 25;
@@ -30,10 +31,14 @@ export function lossChunks(rows: number, vocabulary: number): number[] {
 /** Tensors of a chunk's outcome: summed loss [1] and, when asked for, the most likely token of each row, I32 [rows]. */
 export type LossOutcome = { readonly loss: Tensor; readonly predicted?: Tensor };
 
-/** Emits loss and, when `train`, the gradients of `weight` and of each chunk's x. weight [width, vocabulary], x [width, rows]. */
-export function crossEntropy(tape: Tape, weight: Value, chunk: LossChunk, train: boolean): LossOutcome {
+/** Turns the last hidden states into logits: weight [width, vocabulary]; logits are kept within +-cap, 0 is no cap. */
+export type OutputHead = { readonly weight: Value; readonly cap: number };
+
+/** Emits loss and, when `train`, the gradients of the head's weight and of the chunk's x [width, rows]. */
+export function crossEntropy(tape: Tape, head: OutputHead, chunk: LossChunk, train: boolean): LossOutcome {
   const { c } = tape;
   const ctx = tape.context;
+  const { weight, cap } = head;
   const { x, labels } = chunk;
   const [width = 0, vocabulary = 0] = weight.shape;
   const { rows } = labels;
@@ -43,7 +48,8 @@ export function crossEntropy(tape: Tape, weight: Value, chunk: LossChunk, train:
     x.shape[0] === width && x.shape[1] === rows,
     `[${width}, ${rows}] for ${describe(weight)}`,
   );
-  const logits = forward(tape, weight, x.tensor, width, vocabulary, rows, 1);
+  const capped = softCap(tape, forward(tape, weight, x.tensor, width, vocabulary, rows, 1), cap);
+  const logits = capped.tensor;
   const probabilities = c.ggml_soft_max(ctx, logits);
   const flat = tape.reshape(probabilities, [1, vocabulary * rows]);
   const chosen = tape.reshape(c.ggml_get_rows(ctx, flat, labels.targets), [rows]);
@@ -53,7 +59,7 @@ export function crossEntropy(tape: Tape, weight: Value, chunk: LossChunk, train:
   if (!train) return { loss, predicted: c.ggml_argmax(ctx, logits) };
 
   tape.roots.push(loss);
-  const dLogits = logitsGradient(tape, probabilities, labels.weights, labels.targets, vocabulary, rows);
+  const dLogits = capped.back(logitsGradient(tape, probabilities, labels.weights, labels.targets, vocabulary, rows));
   gradientOfWeight(tape, weight, x.tensor, dLogits, width, vocabulary, rows, 1);
   gradientOfInput(tape, weight, dLogits, x, width, vocabulary, rows, 1);
   return { loss };

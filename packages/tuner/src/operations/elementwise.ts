@@ -10,6 +10,14 @@ export function add(tape: Tape, a: Value, b: Value): Value {
   });
 }
 
+/** x * factor. */
+export function scale(tape: Tape, x: Value, factor: number): Value {
+  const { c, context } = tape;
+  return tape.record(x.name, c.ggml_scale(context, x.tensor, factor), x.shape, [x], (dy) =>
+    tape.accumulate(x, c.ggml_scale(context, dy, factor), true),
+  );
+}
+
 /** x + bias on every row: x [width, rows], bias [width]. */
 export function addBias(tape: Tape, x: Value, bias: Value): Value {
   requireShape('addBias', bias, bias.shape.length === 1 && bias.shape[0] === x.shape[0], `[${x.shape[0]}]`);

@@ -5,11 +5,13 @@ import { Memory, upload } from '../graph/memory.ts';
 import { contextBytes, Program } from '../graph/program.ts';
 import { I32, Tape } from '../graph/tape.ts';
 import { elements, type Value } from '../graph/value.ts';
-import { llamaHidden } from '../models/llama.ts';
+import type { MaskRule } from '../models/config.ts';
+import { hiddenStates } from '../models/hidden-states.ts';
 import type { Weights } from '../models/weights.ts';
 import type { BuildLoss, LossGraph, LossResult } from '../objectives/objective.ts';
 import { lossChunks } from '../operations/cross-entropy.ts';
 import { randomStream, uniform } from '../random.ts';
+import { attentionMask } from './attention-mask.ts';
 import type { BatchArrays, BatchLayout } from './batch.ts';
 
 export type BatchOptions = {
@@ -32,7 +34,8 @@ export class BatchProgram implements Disposable {
   readonly #context: Context;
   readonly #memory: Memory;
   readonly #program: Program;
-  readonly #inputs: { tokens: Tensor; positions: Tensor; mask: Tensor; wanted: Tensor };
+  readonly #inputs: { tokens: Tensor; positions: Tensor; masks: readonly Tensor[]; wanted: Tensor };
+  readonly #masks: readonly MaskRule[];
   readonly #loss: LossGraph;
   readonly #dropoutMasks: Value[] = [];
   readonly #dropout: number;
@@ -47,6 +50,7 @@ export class BatchProgram implements Disposable {
     this.layout = layout;
     this.#device = device;
     this.#dropout = options.dropout;
+    this.#masks = config.masks;
     const parts = lossChunks(wanted, config.vocabulary).length + lossParts;
     this.#context = c.ggml_init({
       mem_size: contextBytes(c, tensorsPerLayer * (config.layers + 1) + 64 * parts),
@@ -57,7 +61,7 @@ export class BatchProgram implements Disposable {
     this.#inputs = {
       tokens: this.#memory.reserve([rows], I32),
       positions: this.#memory.reserve([rows], I32),
-      mask: this.#memory.reserve([length, length, 1, bins]),
+      masks: config.masks.map(() => this.#memory.reserve([length, length, 1, bins])),
       wanted: this.#memory.reserve([wanted], I32),
     };
     const tape = new Tape(c, this.#context, device.blas !== undefined);
@@ -71,7 +75,7 @@ export class BatchProgram implements Disposable {
       const shape = [config.width, rows];
       this.#noise = { name: 'noise', tensor: this.#memory.reserve(shape), shape, needsGradient: false };
     }
-    const hidden = llamaHidden(
+    const hidden = hiddenStates(
       tape,
       weights,
       {
@@ -96,10 +100,11 @@ export class BatchProgram implements Disposable {
 
   /** Computes the batch. Returns the summed loss; training also adds to the parameters' gradient sums. `seeds` decide what is dropped. */
   run(batch: BatchArrays, ...seeds: readonly number[]): LossResult {
-    const { tokens, positions, mask, wanted } = this.#inputs;
+    const { tokens, positions, masks, wanted } = this.#inputs;
     upload(this.#device, tokens, batch.tokens);
     upload(this.#device, positions, batch.positions);
-    upload(this.#device, mask, batch.mask);
+    for (const [index, mask] of masks.entries())
+      upload(this.#device, mask, attentionMask(batch, this.layout, this.#masks[index]!));
     upload(this.#device, wanted, batch.wanted);
     this.#loss.upload(batch);
     for (const [index, { tensor, shape }] of this.#dropoutMasks.entries()) {

@@ -1,5 +1,6 @@
 /** The micro-batch a graph computes: bins of packed rows laid out as fixed-size arrays. */
 import type { MicroBatch } from '@atelier/data';
+import type { Stretch } from './attention-mask.ts';
 
 export type BatchLayout = {
   /** Positions in a bin. */
@@ -14,8 +15,8 @@ export type BatchLayout = {
 export type BatchArrays = {
   readonly tokens: Int32Array;
   readonly positions: Int32Array;
-  /** [bins, query, key]: 0 where a query may see a key, -infinity elsewhere. */
-  readonly mask: Float32Array;
+  /** Of each bin: which positions see each other. */
+  readonly stretches: readonly (readonly Stretch[])[];
   /** Rows of the batch whose next token is supervised, padded with row 0 at weight 0. */
   readonly wanted: Int32Array;
   readonly targets: Int32Array;
@@ -37,7 +38,6 @@ export function layOut(
   const rows = length * room;
   const tokens = new Int32Array(rows);
   const positions = new Int32Array(rows);
-  const mask = new Float32Array(length * rows).fill(-Infinity);
   const wanted = new Int32Array(wantedRoom);
   const targets = new Int32Array(wantedRoom);
   const weights = new Float32Array(wantedRoom);
@@ -51,9 +51,6 @@ export function layOut(
     positions.set(bin.positions, index * length);
     tokenCount += bin.tokens.length;
     for (let i = 0; i < bin.tokens.length; i++) {
-      // A row's positions count from 0, so its first token in the bin is i - position.
-      const query = (index * length + i) * length;
-      mask.fill(0, query + i - bin.positions[i]!, query + i + 1);
       if (bin.targets[i]! < 0) continue;
       if (count === wantedRoom) throw new RangeError(`more than ${wantedRoom} supervised positions`);
       wanted[count] = index * length + i;
@@ -63,8 +60,8 @@ export function layOut(
       count++;
     }
   }
-  // A padding query sees itself: a softmax over nothing is not a number.
-  for (let row = 0; row < rows; row++)
-    if (mask[row * length + (row % length)] !== 0) mask[row * length + (row % length)] = 0;
-  return { tokens, positions, mask, wanted, targets, weights, tokenCount, weightSum };
+  const stretches = bins.map(({ rowStarts, tokens: { length: end } }) =>
+    Array.from(rowStarts, (from, row) => ({ from, to: rowStarts[row + 1] ?? end })),
+  );
+  return { tokens, positions, stretches, wanted, targets, weights, tokenCount, weightSum };
 }
