@@ -17,7 +17,7 @@ export const rows = [
 export const layout: BatchLayout = { length: 32, bins: 2, wanted: 20 };
 
 /** Two of the rows in a bin each, some positions of them supervised. */
-export function batchFor(weights: Weights): BatchArrays {
+export function supervisedBatch(): BatchArrays {
   const bin = (row: readonly number[]) => ({
     tokens: Int32Array.from(row),
     positions: Int32Array.from(row, (_, i) => i),
@@ -47,7 +47,7 @@ export function gradientErrors(
   { recompute = false, step = 2e-2, every = 1 } = {},
 ): Map<string, number> {
   using program = new BatchProgram(device, weights, nextTokenLoss, layout, { train: true, recompute, dropout: 0 });
-  const data = batchFor(weights);
+  const data = supervisedBatch();
   weights.clearGradients();
   program.run(data);
   const checked = weights.parameters.filter((_, index) => index % every === 0);

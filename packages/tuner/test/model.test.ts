@@ -10,7 +10,7 @@ import { Weights, type LoraOptions } from '../src/models/weights.ts';
 import { nextTokenLoss } from '../src/objectives/generation.ts';
 import { BatchProgram } from '../src/run/batch-program.ts';
 import { writeAdapter } from '../src/run/export.ts';
-import { batchFor, gradientErrors, layout, randomiseAdapter, rows } from './model-gradients.ts';
+import { supervisedBatch, gradientErrors, layout, randomiseAdapter, rows } from './model-gradients.ts';
 import { largestDifference, libllamaLogits, tunerLogits } from './model-logits.ts';
 
 const lora: LoraOptions = { rank: 4, alpha: 8, targets: ['q', 'k', 'v', 'o', 'gate', 'up', 'down'], seed: 3 };
@@ -122,7 +122,7 @@ describe('the gradient of the whole model', () => {
           dropout: 0.3,
         });
         weights.clearGradients();
-        program.run(batchFor(weights), 1, 2, 3);
+        program.run(supervisedBatch(), 1, 2, 3);
         return weights.parameters.map(({ value }) => download(device, value.gradientSum));
       }),
     );
