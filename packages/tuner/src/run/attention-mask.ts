@@ -2,13 +2,6 @@
 import type { MaskRule } from '../models/config.ts';
 import type { BatchArrays, BatchLayout } from './batch.ts';
 
-/** Neighbouring positions of a bin, from the first to before the last, that see each other and all of `prefix` before them. */
-export type Stretch = {
-  readonly from: number;
-  readonly to: number;
-  readonly prefix?: { readonly from: number; readonly to: number };
-};
-
 /** [bins, query, key]: 0 where a query may see a key, -infinity elsewhere. Windows count in positions of a row. */
 export function attentionMask(
   { stretches, positions }: Pick<BatchArrays, 'stretches' | 'positions'>,

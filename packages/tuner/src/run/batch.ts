@@ -1,6 +1,5 @@
 /** The micro-batch a graph computes: bins of packed rows laid out as fixed-size arrays. */
 import type { MicroBatch } from '@atelier/data';
-import type { Stretch } from './attention-mask.ts';
 
 export type BatchLayout = {
   /** Positions in a bin. */
@@ -10,6 +9,13 @@ export type BatchLayout = {
   readonly wanted: number;
   /** Rows that the graph has room for, where the loss counts rows. */
   readonly rows?: number;
+};
+
+/** Neighbouring positions of a bin, from the first to before the last, that see each other and all of `prefix` before them. */
+export type Stretch = {
+  readonly from: number;
+  readonly to: number;
+  readonly prefix?: { readonly from: number; readonly to: number };
 };
 
 export type BatchArrays = {
