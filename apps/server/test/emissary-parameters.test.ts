@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parameters, parameterTemplate, readParameters } from '../src/apis/emissary/translate/parameters.ts';
 import { trainingSettingsSchema } from '../src/core/training/settings.ts';
 
-const model = { contextLength: 512 };
+const model = { contextLength: 512, parameters: 1e6 };
 const read = (given: Record<string, string | number>) => readParameters(given, model);
 const reasonOf = (given: Record<string, string | number>) => {
   try {
@@ -39,8 +39,8 @@ describe('hyper-parameters', () => {
   it('are accepted as the template gives them, for any model', () => {
     fc.assert(
       fc.property(fc.integer({ min: 8, max: 1 << 20 }), (contextLength) => {
-        const template = parameterTemplate({ contextLength });
-        const { effective, settings } = readParameters(template.method === 'lora' ? template : {}, { contextLength });
+        const template = parameterTemplate({ contextLength, parameters: 1e6 });
+        const { effective, settings } = readParameters(template, { contextLength, parameters: 1e6 });
         expect(effective).toEqual(template);
         expect(trainingSettingsSchema.safeParse(settings).success).toBe(true);
       }),
@@ -73,7 +73,12 @@ describe('hyper-parameters', () => {
         weightDecay: 0.01,
         learningRate: 2e-4,
         warmupSteps: 5,
+        warmupFraction: 0,
         schedule: 'cosine',
+        quantization: 'none',
+        loraRankStabilised: false,
+        neftuneAlpha: 0,
+        earlyStoppingMinDelta: 0,
         loraRank: 4,
         loraAlpha: 64,
         loraDropout: 0.05,
@@ -93,6 +98,20 @@ describe('hyper-parameters', () => {
       { lr_scheduler_type: 'constant_with_warmup', warmup_steps: 9 },
       { schedule: 'constant', warmupSteps: 9 },
     ],
+    [{ warmup_ratio: 0.1 }, { warmupSteps: 0, warmupFraction: 0.1 }],
+    [
+      { warmup_ratio: 0.1, lr_scheduler_type: 'constant' },
+      { schedule: 'constant', warmupSteps: 0, warmupFraction: 0 },
+    ],
+    [{ lr_scheduler_type: 'cosine_with_restarts' }, { schedule: 'cosine_with_restarts' }],
+    [{ use_rslora: 'true' }, { loraRankStabilised: true }],
+    [{ neftune_noise_alpha: 5 }, { neftuneAlpha: 5 }],
+    [
+      { early_stopping_patience: 2, early_stopping_threshold: 0.1 },
+      { earlyStoppingPatience: 2, earlyStoppingMinDelta: 0.1 },
+    ],
+    [{ optim: 'paged_adamw_8bit' }, { optimizer: 'adamw' }],
+    [{ optim: 'sgd' }, { optimizer: 'sgd' }],
     [{ optim: 'adamw_torch' }, { optimizer: 'adamw' }],
     [{ optim: 'adamw_hf' }, { optimizer: 'adamw' }],
   ])('%j means %j', (given, expected) => {
@@ -100,7 +119,7 @@ describe('hyper-parameters', () => {
   });
 
   it.each<[Record<string, string | number>, string | RegExp]>([
-    [{ optim: 'sgd' }, /^parameters\.optim: .*"adamw_torch"\|"adamw_hf"\|"adamw_8bit"\|"adafactor"/],
+    [{ optim: 'galore_adamw' }, /^parameters\.optim: .*"adamw_hf"\|"adamw_torch"/],
     [{ num_train_epochs: '3' }, /^parameters\.num_train_epochs: /],
     [{ num_train_epochs: 0 }, /^parameters\.num_train_epochs: /],
     [{ learning_rate: -1 }, /^parameters\.learning_rate: /],
@@ -109,11 +128,28 @@ describe('hyper-parameters', () => {
       /^parameters\.lora_target_modules: must be a comma-separated list of q, k, v, o, gate, up, down$/,
     ],
     [{ max_seq_length: 513 }, 'parameters.max_seq_length: the model holds 512 tokens'],
-    [{ method: 'full', lora_rank: 8 }, 'parameters.lora_rank: applies only to method lora'],
+    [{ method: 'full', lora_rank: 8 }, 'parameters.lora_rank: applies only to method lora, qlora, dora'],
+    [{ method: 'dora', quantization: 'int4' }, 'parameters.quantization: applies only to method lora, qlora'],
     [{ epochs: 3, steps: 4, seed: 1 }, 'Unknown parameters: epochs, steps'],
     [{ constructor: 1, toString: 2 }, 'Unknown parameters: constructor, toString'],
   ])('%j is refused, and the message says why', (given, reason) => {
     expect(reasonOf(given)).toMatch(reason);
+  });
+
+  it.each([
+    [{}, 1e6, 'lora', 'none'],
+    [{}, 7e9, 'qlora', 'q4_k'],
+    [{ quantization: 'fp16' }, 7e9, 'lora', 'none'],
+    [{ quantization: 'int8' }, 1e6, 'qlora', 'q8_0'],
+    [{ quantization: 'int4', method: 'qlora' }, 1e6, 'qlora', 'q4_k'],
+    [{ method: 'qlora' }, 1e6, 'qlora', 'q4_k'],
+    [{ method: 'qlora', quantization: 'fp16' }, 1e6, 'qlora', 'none'],
+    [{ method: 'dora' }, 7e9, 'dora', undefined],
+    [{ method: 'full' }, 7e9, 'full', undefined],
+  ] as const)('%j of a model of %d parameters mean %s in %s', (given, count, method, quantization) => {
+    const found = readParameters(given, { ...model, parameters: count });
+    expect(found.method).toBe(method);
+    expect(found.settings.hyperParameters?.quantization).toBe(quantization);
   });
 
   it('of a method do not appear with another', () => {
@@ -127,7 +163,7 @@ describe('hyper-parameters', () => {
       fc.integer(),
       fc.double({ min: 0, max: 1 }),
       fc.double(),
-      fc.constantFrom('full', 'lora', 'cosine', 'adafactor', 'q,o', ''),
+      fc.constantFrom('full', 'lora', 'qlora', 'dora', 'int4', 'true', 'cosine', 'adafactor', 'q,o', ''),
     );
     let accepted = 0;
     fc.assert(

@@ -81,7 +81,7 @@ describe('a training job', () => {
       description: 'd',
       task_type: 'text-generation',
       test_dataset_id: dataset,
-      quantization: 'fp16',
+      quantization: 'int8',
       lora_configs: { rank: 8, lora_alpha: 16, lora_dropout: 0 },
       parameters: { learning_rate: 0.001, lora_rank: 8 },
     });
@@ -94,19 +94,20 @@ describe('a training job', () => {
       name: 'n',
       description: 'd',
       test_dataset: { id: dataset },
-      hyper_parameters: { lora_rank: 8, lora_alpha: 16, lora_dropout: 0, learning_rate: 0.001 },
+      hyper_parameters: { quantization: 'int8', lora_rank: 8, lora_alpha: 16, lora_dropout: 0, learning_rate: 0.001 },
     });
   });
 
   it.each<[object, number, string | RegExp]>([
     [{ parameters: { epochs: 3, steps: 4 } }, 400, 'Unknown parameters: epochs, steps'],
-    [{ parameters: { optim: 'sgd' } }, 400, /^parameters\.optim: .*adamw_torch/],
+    [{ parameters: { optim: 'galore' } }, 400, /^parameters\.optim: .*adamw_torch/],
     [{ parameters: { num_train_epochs: true } }, 400, /^body\.parameters\.num_train_epochs: /],
     [{ task_type: 'classification' }, 400, 'Task type classification is not supported yet; supported: text-generation'],
     [{ task_type: 'embedding' }, 400, /embedding is not supported yet/],
     [{ task_type: 'regression' }, 400, /regression is not supported yet/],
     [{ task_type: 'poetry' }, 400, /^body\.task_type: /],
-    [{ quantization: 'int4' }, 400, /^quantization: int4 is not supported/],
+    [{ quantization: 'int2' }, 400, /^body\.quantization: /],
+    [{ quantization: 'int4', parameters: { quantization: 'int8' } }, 400, /different values of quantization/],
     [{ base_model: 'HF_MODEL', hf_model_link: 'https://example.com/m' }, 400, /Hub/],
     [{ hf_model_link: 'https://example.com/m' }, 400, /Hub/],
     [{ lora_configs: { rank: 0 } }, 400, /^body\.lora_configs\.rank: /],

@@ -38,7 +38,9 @@ export const createTrainingJobSchema = z.strictObject({
   quantization: z
     .enum(['int4', 'int8', 'fp16'])
     .optional()
-    .describe('Only fp16 (the same as leaving it out): base weights are not quantised further for training'),
+    .describe(
+      'The same as quantization in parameters. Default: int4 for method qlora and for models of at least 1e9 parameters, else fp16',
+    ),
   hf_model_link: storedText(2000).optional().describe('Models are not fetched from the Hub yet: refused'),
 });
 

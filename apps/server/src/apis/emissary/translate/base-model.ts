@@ -7,7 +7,10 @@ export function baseModel(model: Model): z.infer<typeof baseModelSchema> {
   return {
     name: model.name,
     type: model.chat ? 'chat' : 'completion',
-    parameter_template: parameterTemplate({ contextLength: model.context_length }),
+    parameter_template: parameterTemplate({
+      contextLength: model.context_length,
+      parameters: Number(model.parameters),
+    }),
     support_serverless: false,
   };
 }

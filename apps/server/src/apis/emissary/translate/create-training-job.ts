@@ -25,11 +25,6 @@ export function refuseUnsupported(body: Body): void {
       'Models are not fetched from the Hub yet: use a base model that GET /v1/models lists, without hf_model_link',
     );
   }
-  if (body.quantization !== undefined && body.quantization !== 'fp16') {
-    refuse(
-      `quantization: ${body.quantization} is not supported; supported: fp16 (base weights are trained as they are stored)`,
-    );
-  }
   if (body.test_dataset_id !== undefined && body.train_test_split_ratio !== undefined) {
     refuse('Give either test_dataset_id or train_test_split_ratio, not both');
   }
@@ -39,6 +34,7 @@ export function refuseUnsupported(body: Body): void {
 export function newTrainingJob(body: Body, model: Model): NewTrainingJob {
   const { method, seed, settings, effective } = readParameters(parametersOf(body), {
     contextLength: model.context_length,
+    parameters: Number(model.parameters),
   });
   return {
     api: 'emissary',
@@ -55,16 +51,15 @@ export function newTrainingJob(body: Body, model: Model): NewTrainingJob {
   };
 }
 
-/** `lora_configs` says what `parameters` can say too; the two must not disagree. */
-function parametersOf({ parameters = {}, lora_configs = {} }: Body): Record<string, ParameterValue> {
+/** `lora_configs` and `quantization` say what `parameters` can say too; the two must not disagree. */
+function parametersOf({ parameters = {}, lora_configs = {}, quantization }: Body): Record<string, ParameterValue> {
   const { rank: lora_rank, lora_alpha, lora_dropout } = lora_configs;
-  const given = Object.entries({ lora_rank, lora_alpha, lora_dropout }).filter(
-    (entry): entry is [string, number] => entry[1] !== undefined,
-  );
+  const said: Record<string, ParameterValue | undefined> = { lora_rank, lora_alpha, lora_dropout, quantization };
+  const given = Object.entries(said).filter((entry): entry is [string, ParameterValue] => entry[1] !== undefined);
   for (const [name, value] of given) {
     if (name in parameters && parameters[name] !== value) {
       throw new AtelierError('invalid_request', {
-        reason: `lora_configs and parameters give different values of ${name}`,
+        reason: `${name === 'quantization' ? 'quantization' : 'lora_configs'} and parameters give different values of ${name}`,
       });
     }
   }

@@ -1,15 +1,24 @@
 /**
  * Emissary's hyper-parameters, and what each means to this platform: one table. Names and defaults up to
- * per_device_eval_batch_size are the published ones; the rest is ours. A value that the tuner cannot honour is refused.
+ * per_device_eval_batch_size are the published ones; the rest is ours, by Hugging Face's names where it has some.
  */
 import { AtelierError } from '@atelier/errors';
-import { loraTargets } from '@atelier/tuner/contract';
+import {
+  loraTargets,
+  methods,
+  optimizerNames,
+  scheduleNames,
+  type OptimizerName,
+  type RunSpec,
+  type ScheduleName,
+} from '@atelier/tuner/contract';
 import { z } from 'zod';
 import type { TrainingSettings } from '../../../core/training/settings.ts';
 
 export type ParameterValue = string | number;
-type Model = { contextLength: number };
-type Method = 'lora' | 'full';
+type Model = { contextLength: number; parameters: number };
+type Method = RunSpec['method'];
+type Given = Readonly<Record<string, ParameterValue>>;
 
 /** What the rows of the table write into. Rows are applied in their order. */
 type Draft = {
@@ -25,9 +34,9 @@ type Draft = {
 
 type Parameter<V extends ParameterValue> = {
   schema: z.ZodType<V>;
-  default: V | ((model: Model) => V);
+  default: V | ((model: Model, given: Given) => V);
   /** The methods that it applies to; absent: all. */
-  method?: Method;
+  methods?: readonly Method[];
   apply: (draft: Draft, value: V) => void;
   doc: string;
 };
@@ -38,7 +47,15 @@ const row = <V extends ParameterValue>(parameter: Parameter<V>): Parameter<Param
 const defaultSequenceTokens = 1024;
 const mostTestsAtOnce = 16;
 
-const optimizers = { adamw_torch: 'adamw', adamw_hf: 'adamw', adamw_8bit: 'adamw', adafactor: 'adafactor' } as const;
+/** The published default is int4. Its reason is memory, and below this size there is none to save. */
+const quantisedFromParameters = 1e9;
+
+const quantizations = { int4: 'q4_k', int8: 'q8_0', fp16: 'none' } as const;
+
+const adapters = ['lora', 'qlora', 'dora'] as const;
+const frozenBases = ['lora', 'qlora'] as const;
+
+const namesOf = <Name extends string>(table: Readonly<Record<Name, unknown>>): Name[] => Object.keys(table) as Name[];
 
 export const parameters: Readonly<Record<string, Parameter<ParameterValue>>> = {
   num_train_epochs: row({
@@ -60,10 +77,10 @@ export const parameters: Readonly<Record<string, Parameter<ParameterValue>>> = {
     doc: 'Batches in one optimizer step. Rows are packed, so how a step is cut into batches is chosen by the server, by memory.',
   }),
   optim: row({
-    schema: z.enum(Object.keys(optimizers) as (keyof typeof optimizers)[]),
+    schema: z.enum(namesOf<OptimizerName>(optimizerNames)),
     default: 'adamw_8bit',
-    apply: (draft, value) => (draft.hyperParameters.optimizer = optimizers[value]),
-    doc: 'adamw_torch, adamw_hf and adamw_8bit are all AdamW, its state kept in 32 bits; adafactor is Adafactor.',
+    apply: (draft, value) => (draft.hyperParameters.optimizer = optimizerNames[value]),
+    doc: 'The optimizer; names that begin alike are one optimizer, its state kept in 32 bits whatever the name says: see the reference of hyper-parameters.',
   }),
   weight_decay: row({
     schema: z.number().min(0).max(1),
@@ -89,14 +106,24 @@ export const parameters: Readonly<Record<string, Parameter<ParameterValue>>> = {
     apply: (draft, value) => (draft.hyperParameters.warmupSteps = value),
     doc: 'Optimizer steps over which the learning rate rises from 0.',
   }),
+  warmup_ratio: row({
+    schema: z.number().min(0).max(1),
+    default: 0,
+    apply: (draft, value) => {
+      draft.hyperParameters.warmupFraction = value;
+      if (value > 0) draft.hyperParameters.warmupSteps = 0;
+    },
+    doc: 'The same as a share of all steps; where it is above 0 it counts instead of warmup_steps.',
+  }),
   lr_scheduler_type: row({
-    schema: z.enum(['linear', 'cosine', 'constant', 'constant_with_warmup']),
+    schema: z.enum(namesOf<ScheduleName>(scheduleNames)),
     default: 'linear',
     apply: (draft, value) => {
-      draft.hyperParameters.schedule = value === 'constant_with_warmup' ? 'constant' : value;
-      if (value === 'constant') draft.hyperParameters.warmupSteps = 0;
+      const { schedule, warmup } = scheduleNames[value];
+      draft.hyperParameters.schedule = schedule;
+      if (!warmup) draft.hyperParameters.warmupSteps = draft.hyperParameters.warmupFraction = 0;
     },
-    doc: 'linear and cosine fall to 0 at the last step; constant ignores warmup_steps, constant_with_warmup does not.',
+    doc: 'What follows the warm-up: linear, cosine and polynomial fall to 0 at the last step; constant ignores the warm-up, constant_with_warmup does not.',
   }),
   downsample_size: row({
     schema: z.number().gt(0).max(100),
@@ -117,29 +144,48 @@ export const parameters: Readonly<Record<string, Parameter<ParameterValue>>> = {
     doc: 'See eval_accumulation_steps.',
   }),
   method: row({
-    schema: z.enum(['lora', 'full']),
+    schema: z.enum(methods),
     default: 'lora',
     apply: (draft, value) => (draft.method = value),
-    doc: 'lora trains a low-rank adapter beside the frozen weights; full trains every weight.',
+    doc: 'lora trains a low-rank adapter beside the frozen weights, qlora beside weights that stay quantised in memory, dora also a magnitude for each output; full trains every weight.',
+  }),
+  quantization: row({
+    schema: z.enum(namesOf<keyof typeof quantizations>(quantizations)),
+    default: (model, { method }) =>
+      method === 'qlora' || model.parameters >= quantisedFromParameters ? 'int4' : 'fp16',
+    methods: frozenBases,
+    apply: (draft, value) => {
+      if (!(frozenBases as readonly Method[]).includes(draft.method)) return;
+      if (value !== 'fp16') draft.method = 'qlora';
+      draft.hyperParameters.quantization = quantizations[value];
+    },
+    doc: 'What the frozen weights are kept in while training: with int4 (Q4_K) and int8 (Q8_0) method lora is qlora. Weights that the file has quantised stay so. fp16 rounds nothing.',
   }),
   lora_rank: row({
     schema: z.int().min(1).max(256),
     default: 32,
-    method: 'lora',
+    methods: adapters,
     apply: (draft, value) => (draft.hyperParameters.loraRank = value),
     doc: 'Rank of the adapter.',
   }),
   lora_alpha: row({
     schema: z.number().gt(0).max(256),
     default: 64,
-    method: 'lora',
+    methods: adapters,
     apply: (draft, value) => (draft.hyperParameters.loraAlpha = value),
     doc: 'The adapter is scaled by lora_alpha / lora_rank.',
+  }),
+  use_rslora: row({
+    schema: z.enum(['false', 'true']),
+    default: 'false',
+    methods: adapters,
+    apply: (draft, value) => (draft.hyperParameters.loraRankStabilised = value === 'true'),
+    doc: 'true scales by lora_alpha / sqrt(lora_rank).',
   }),
   lora_dropout: row({
     schema: z.number().min(0).lt(1),
     default: 0.05,
-    method: 'lora',
+    methods: adapters,
     apply: (draft, value) => (draft.hyperParameters.loraDropout = value),
     doc: "Share of the adapter's inputs that is dropped in training.",
   }),
@@ -149,7 +195,7 @@ export const parameters: Readonly<Record<string, Parameter<ParameterValue>>> = {
       .max(100)
       .refine((value) => targetsIn(value) !== undefined, `must be a comma-separated list of ${loraTargets.join(', ')}`),
     default: loraTargets.join(','),
-    method: 'lora',
+    methods: adapters,
     apply: (draft, value) => {
       const targets = targetsIn(value);
       if (targets) draft.hyperParameters.loraTargets = targets;
@@ -161,6 +207,26 @@ export const parameters: Readonly<Record<string, Parameter<ParameterValue>>> = {
     default: 1,
     apply: (draft, value) => (draft.hyperParameters.maxGradientNorm = value),
     doc: 'Gradients are scaled down to at most this L2 norm; 0 turns that off.',
+  }),
+  neftune_noise_alpha: row({
+    schema: z.number().min(0).max(1000),
+    default: 0,
+    apply: (draft, value) => (draft.hyperParameters.neftuneAlpha = value),
+    doc: 'NEFTune: noise on the embeddings in training; 0 turns it off.',
+  }),
+  early_stopping_patience: row({
+    schema: z.int().min(0).max(1_000_000),
+    default: 0,
+    apply: (draft, value) => {
+      if (value > 0) draft.hyperParameters.earlyStoppingPatience = value;
+    },
+    doc: 'Epochs without a better validation loss after which training ends; 0 turns that off. Needs test rows.',
+  }),
+  early_stopping_threshold: row({
+    schema: z.number().min(0).max(1e6),
+    default: 0,
+    apply: (draft, value) => (draft.hyperParameters.earlyStoppingMinDelta = value),
+    doc: 'By how much the validation loss must fall to count as better.',
   }),
   max_seq_length: row({
     schema: z.int().min(8).max(1_048_576),
@@ -184,12 +250,17 @@ function targetsIn(list: string): (typeof loraTargets)[number][] | undefined {
     : undefined;
 }
 
-const defaultOf = (parameter: Parameter<ParameterValue>, model: Model): ParameterValue =>
-  typeof parameter.default === 'function' ? parameter.default(model) : parameter.default;
+const applies = ({ methods: only }: Parameter<ParameterValue>, method: Method): boolean =>
+  only === undefined || only.includes(method);
+
+const defaultOf = (parameter: Parameter<ParameterValue>, model: Model, given: Given): ParameterValue =>
+  typeof parameter.default === 'function' ? parameter.default(model, given) : parameter.default;
 
 /** Every parameter that a job on `model` takes, with its default. */
 export function parameterTemplate(model: Model): Record<string, ParameterValue> {
-  return Object.fromEntries(Object.entries(parameters).map(([name, parameter]) => [name, defaultOf(parameter, model)]));
+  return Object.fromEntries(
+    Object.entries(parameters).map(([name, parameter]) => [name, defaultOf(parameter, model, {})]),
+  );
 }
 
 export type ReadParameters = {
@@ -204,11 +275,11 @@ export type ReadParameters = {
  * The parameters of a request, checked and in the platform's words.
  * @throws AtelierError `unknown_parameter` naming all unknown ones; `invalid_request` naming the first that cannot be honoured.
  */
-export function readParameters(given: Readonly<Record<string, ParameterValue>>, model: Model): ReadParameters {
+export function readParameters(given: Given, model: Model): ReadParameters {
   const unknown = Object.keys(given).filter((name) => !Object.hasOwn(parameters, name));
   if (unknown.length > 0) throw new AtelierError('unknown_parameter', { names: unknown.slice(0, 20).join(', ') });
   const values = Object.entries(parameters).map(([name, parameter]) => {
-    const parsed = parameter.schema.safeParse(given[name] ?? defaultOf(parameter, model));
+    const parsed = parameter.schema.safeParse(given[name] ?? defaultOf(parameter, model, given));
     if (!parsed.success) throw refused(name, parsed.error.issues[0]?.message ?? 'is not valid');
     return { name, parameter, value: parsed.data };
   });
@@ -223,10 +294,10 @@ export function readParameters(given: Readonly<Record<string, ParameterValue>>, 
     hyperParameters: {},
   };
   for (const { parameter, value } of values) parameter.apply(draft, value);
-  const inForce = values.filter(({ parameter }) => parameter.method === undefined || parameter.method === draft.method);
+  const inForce = values.filter(({ parameter }) => applies(parameter, draft.method));
   for (const { name, parameter } of values) {
-    if (name in given && parameter.method !== undefined && parameter.method !== draft.method) {
-      throw refused(name, `applies only to method ${parameter.method}`);
+    if (name in given && !applies(parameter, draft.method)) {
+      throw refused(name, `applies only to method ${parameter.methods!.join(', ')}`);
     }
   }
   if ((draft.hyperParameters.maxSequenceTokens ?? 0) > model.contextLength) {
