@@ -32,6 +32,7 @@ const everyKind: DatasetRecord[] = [
   { kind: 'text', text: '{"kind":"text"}' },
   { kind: 'labelled', text: 'a', labels: { mood: 'good', topics: ['x', 'y'] } },
   { kind: 'labelled', messages: [{ role: 'user', content: 'a' }], labels: { mood: 'bad' } },
+  { kind: 'labelled', text: 'a', labels: { stars: 4.5, topics: { x: 1, y: 0 } }, weight: 2 },
   { kind: 'pair', first: 'a', second: 'b', score: 0.25 },
   { kind: 'preference', messages: [{ role: 'user', content: 'a' }], chosen: 'b', rejected: 'c' },
 ];

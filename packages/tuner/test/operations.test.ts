@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Device } from '../src/graph/device.ts';
 import { download, Memory, upload } from '../src/graph/memory.ts';
+import type { Tensor } from '../src/graph/operators.ts';
 import { contextBytes, Program } from '../src/graph/program.ts';
 import { I32, Tape } from '../src/graph/tape.ts';
 import { elements, type Value } from '../src/graph/value.ts';
@@ -11,7 +12,10 @@ import { add, addBias, scale, swiglu } from '../src/operations/elementwise.ts';
 import { geglu, gelu } from '../src/operations/gelu.ts';
 import { layerNorm } from '../src/operations/layer-norm.ts';
 import { reshape, splitColumns } from '../src/operations/layout.ts';
+import { normalise, rowDots } from '../src/operations/cosine.ts';
 import { linear } from '../src/operations/linear.ts';
+import { pool } from '../src/operations/pooling.ts';
+import { addGiven, sigmoidLoss, softmaxLoss, squaredLoss } from '../src/operations/row-losses.ts';
 import { rmsNorm } from '../src/operations/rms-norm.ts';
 import { rope } from '../src/operations/rope.ts';
 import { firstRow, gatherRows } from '../src/operations/rows.ts';
@@ -240,6 +244,71 @@ describe.each([
           Int32Array.from([3, 0, 10, 7], (target, row) => row * vocabulary + target),
         );
         upload(device, weights, new Float32Array([1, 0.5, 2, 0]));
+      },
+    );
+  });
+
+  /** A tensor that is given, with its numbers. */
+  const givenTensor = (memory: Memory, shape: readonly number[]): Tensor => memory.reserve(shape);
+  const spread = (count: number, at: (i: number) => number): Float32Array =>
+    Float32Array.from({ length: count }, (_, i) => at(i));
+
+  it('pool', () => {
+    let shares: Tensor;
+    check(
+      { x: [8, 5] },
+      (tape, { x }, memory) => pool(tape, x!, (shares = givenTensor(memory, [5, 3])), 3),
+      () => upload(device, shares, new Float32Array([0.5, 0.5, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, -0.5, 0.5, 0])),
+    );
+  });
+
+  it('normalise', () => check({ x: [8, 5] }, (tape, { x }) => normalise(tape, x!, 3)));
+
+  it('rowDots', () => check({ a: [8, 5], b: [8, 5] }, (tape, { a, b }) => rowDots(tape, a!, b!)));
+
+  it('addGiven', () => {
+    let given: Tensor;
+    check(
+      { x: [8, 5] },
+      (tape, { x }, memory) => addGiven(tape, x!, (given = givenTensor(memory, [8, 5]))),
+      () =>
+        upload(
+          device,
+          given,
+          spread(40, (i) => i / 7),
+        ),
+    );
+  });
+
+  it.each([
+    {
+      name: 'softmaxLoss',
+      loss: softmaxLoss,
+      weights: [1, 4],
+      target: (i: number) => (i % 6 === 2 ? 0.75 : i % 6 === 4 ? 0.25 : 0),
+    },
+    { name: 'sigmoidLoss', loss: sigmoidLoss, weights: [6, 4], target: (i: number) => i % 2 },
+    { name: 'squaredLoss', loss: squaredLoss, weights: [6, 4], target: (i: number) => i / 9 - 1 },
+  ])('$name', ({ loss, weights: weightShape, target }) => {
+    let targets: Tensor;
+    let weights: Tensor;
+    const count = weightShape[0]! * weightShape[1]!;
+    check(
+      // Through a product, so that the gradient meets one as it does in training.
+      { w: [8, 6], x: [8, 4] },
+      (tape, { w, x }, memory) => {
+        targets = givenTensor(memory, [6, 4]);
+        weights = givenTensor(memory, weightShape);
+        const tensor = loss(tape, linear(tape, w!, x!), targets, weights, true);
+        return { name: 'loss', tensor, shape: [1], needsGradient: false };
+      },
+      () => {
+        upload(device, targets, spread(24, target));
+        upload(
+          device,
+          weights,
+          spread(count, (i) => (i % 3) / 2),
+        );
       },
     );
   });

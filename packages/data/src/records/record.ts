@@ -24,13 +24,26 @@ const fimRecordSchema = z.object({
   suffix: z.string(),
 });
 
-/** Targets by name; a list of values where several labels hold at once. */
-const labelsSchema = z.record(z.string(), z.union([z.string(), z.array(z.string())]));
+/**
+ * Targets by name. A class; a list of those that hold at once; a map of 0 or 1 for each that is known; a number to predict.
+ * A target that a record lacks is unknown there.
+ */
+const labelsSchema = z.record(
+  z.string(),
+  z.union([z.string(), z.array(z.string()), z.number(), z.record(z.string(), z.union([z.literal(0), z.literal(1)]))]),
+);
 
-/** Something to classify, a text or a conversation, with its labels. */
+const judged = {
+  kind: z.literal('labelled'),
+  labels: labelsSchema,
+  /** Multiplies the record's loss, 1 when absent. */
+  weight: z.number().min(0).exactOptional(),
+};
+
+/** Something to classify or rate, a text or a conversation, with its labels. */
 const labelledRecordSchema = z.union([
-  z.object({ kind: z.literal('labelled'), text: z.string(), labels: labelsSchema }),
-  z.object({ kind: z.literal('labelled'), messages: z.array(chatMessageSchema).min(1), labels: labelsSchema }),
+  z.object({ ...judged, text: z.string() }),
+  z.object({ ...judged, messages: z.array(chatMessageSchema).min(1) }),
 ]);
 
 /** Two texts that belong together; `score` says how much, from 0 to 1. */

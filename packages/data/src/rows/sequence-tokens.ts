@@ -14,16 +14,18 @@ export async function sequenceTokens(
   signal?: AbortSignal,
 ): Promise<Int32Array> {
   const [result] = await manySequenceTokens(model, [input], limit, signal);
-  return result!;
+  return result!.tokens;
 }
 
-/** The same for many, in order: their conversations are rendered together. */
+export type CutTokens = { readonly tokens: Int32Array; readonly isCut: boolean };
+
+/** The same for many, in order: their conversations are rendered together. `isCut` says that one was too long. */
 export async function manySequenceTokens(
   model: PromptModel,
   inputs: readonly Prompt[],
   limit: number,
   signal?: AbortSignal,
-): Promise<Int32Array[]> {
+): Promise<CutTokens[]> {
   const conversations = inputs.flatMap((input): Conversation[] =>
     input.kind === 'chat' ? [{ messages: input.messages, tools: input.tools, addGenerationPrompt: false }] : [],
   );
@@ -31,15 +33,19 @@ export async function manySequenceTokens(
     conversations.length === 0 ? [] : await model.renderer.renderMany(chatTemplateOf(model), conversations, signal);
   let at = 0;
   return inputs.map((input) => {
-    if (input.kind === 'raw') return Int32Array.from(textTokens(model, input.text, limit));
+    if (input.kind === 'raw') return textTokens(model, input.text, limit);
     const text = rendered[at++]!;
     if (typeof text !== 'string') throw text;
-    return Int32Array.from(chatPromptTokens(model, [text]).slice(0, limit));
+    return cut(chatPromptTokens(model, [text]), [], limit);
   });
 }
 
-function textTokens({ tokenizer }: PromptModel, text: string, limit: number): number[] {
+function textTokens({ tokenizer }: PromptModel, text: string, limit: number): CutTokens {
   const { before, after } = tokenizer.around;
-  const tokens = [...before, ...tokenizer.encode(text, { parseSpecial: false })];
-  return [...tokens.slice(0, limit - after.length), ...after];
+  return cut([...before, ...tokenizer.encode(text, { parseSpecial: false })], after, limit);
+}
+
+function cut(tokens: readonly number[], after: readonly number[], limit: number): CutTokens {
+  const room = Math.max(0, limit - after.length);
+  return { tokens: Int32Array.from([...tokens.slice(0, room), ...after]), isCut: tokens.length > room };
 }

@@ -116,7 +116,7 @@ export const maxTargets = 64;
 const targetSchema = z.strictObject({
   name: z.string().min(1).max(256),
   /** Classification: in the order of the written head; absent: those of the training data, sorted. */
-  labels: z.array(z.string().min(1).max(1024)).min(2).max(4096).optional(),
+  labels: z.array(z.string().min(1).max(1024)).min(1).max(4096).optional(),
   /** Share in the loss. */
   weight: z.number().min(0).max(1000).default(1),
   /** Classification: exactly one label holds (softmax), or each does by itself (sigmoid); absent: sigmoid where a record gives a list or a map. */

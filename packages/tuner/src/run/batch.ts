@@ -31,6 +31,8 @@ export type BatchArrays = {
   readonly tokenCount: number;
   /** What the loss is divided by. */
   readonly weightSum: number;
+  /** Rows that are not padding, where the loss counts rows. */
+  readonly rowCount?: number;
   /** What else the objective's loss reads, by name. */
   readonly inputs?: Readonly<Record<string, Float32Array | Int32Array>>;
 };

@@ -75,7 +75,7 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
   const { training: data, validation: held } = objective;
   // A task with a head of its own does not reach the model's output head.
   const parameters = head
-    ? [...weights.parameters.filter(({ name }) => name !== 'output.weight'), ...head.parameters]
+    ? [...weights.parameters.filter(({ name }) => !name.startsWith('output.')), ...head.parameters]
     : weights.parameters;
   using optimizer = new Optimizer(device, parameters, h);
 
