@@ -5,6 +5,7 @@ import { readGguf } from '@atelier/llama/gguf';
 import { tinyFamilies, writeTinyModel, type TinyModelOptions } from '@atelier/llama/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Device } from '../src/graph/device.ts';
+import { trainableModel } from '../src/models/trainable.ts';
 import { Weights, type LoraOptions } from '../src/models/weights.ts';
 import { writeAdapter } from '../src/run/export.ts';
 import { gradientErrors, randomiseAdapter, rows } from './model-gradients.ts';
@@ -60,4 +61,178 @@ describe.each(families)('%s', (family) => {
     const step = weights.config.traits.activation === 'swiglu' ? 2e-2 : 6e-2;
     for (const [name, error] of gradientErrors(device, weights, { step })) expect(error, name).toBeLessThan(0.05);
   });
+});
+
+const whole = (value: number) => ({ type: 'UINT32', value }) as const;
+const real = (value: number) => ({ type: 'FLOAT32', value }) as const;
+const text = (value: string) => ({ type: 'STRING', value }) as const;
+const factors = (scale: number) => Float32Array.from({ length: 8 }, (_, i) => 1 + scale * i);
+const longrope = { rope_factors_long: 0.7, rope_factors_short: 0.1 };
+const vectors = Object.fromEntries(Object.entries(longrope).map(([name, scale]) => [`${name}.weight`, factors(scale)]));
+
+/** Variants of a family, each of which must move the outputs away from those of the plain file. */
+const variants: Record<string, TinyModelOptions & { plain?: TinyModelOptions }> = {
+  'llama, linear scaling': {
+    metadata: { 'rope.scaling.type': text('linear'), 'rope.scaling.factor': real(4) },
+  },
+  'llama, a scaling factor without a type': { metadata: { 'rope.scaling.factor': real(4) } },
+  'llama, YaRN': {
+    metadata: {
+      'rope.scaling.type': text('yarn'),
+      'rope.scaling.factor': real(4),
+      'rope.scaling.original_context_length': whole(64),
+    },
+  },
+  'qwen2, YaRN with a factor of attention': {
+    family: 'qwen2',
+    metadata: {
+      'rope.scaling.type': text('yarn'),
+      'rope.scaling.factor': real(8),
+      'rope.scaling.attn_factor': real(1.3),
+      'rope.scaling.original_context_length': whole(32),
+    },
+  },
+  'llama, frequency factors': { vectors: { 'rope_freqs.weight': factors(1) } },
+  'phi3, longrope, short': {
+    family: 'phi3',
+    vectors,
+    metadata: { 'rope.scaling.type': text('longrope'), 'rope.scaling.attn_factor': real(1.19) },
+  },
+  'phi3, longrope, long': {
+    family: 'phi3',
+    vectors,
+    metadata: {
+      'rope.scaling.type': text('longrope'),
+      'rope.scaling.attn_factor': real(1.19),
+      'rope.scaling.original_context_length': whole(16),
+    },
+  },
+  'llama, longrope': {
+    vectors,
+    metadata: { 'rope.scaling.type': text('longrope'), 'rope.scaling.original_context_length': whole(16) },
+  },
+  'gemma2, every third layer sees all': {
+    family: 'gemma2',
+    metadata: { 'attention.sliding_window': whole(2), 'attention.sliding_window_pattern': whole(3) },
+  },
+  'gemma3, windows layer by layer': {
+    family: 'gemma3',
+    layers: 2,
+    plain: { layers: 2 },
+    metadata: {
+      'attention.sliding_window': whole(3),
+      'attention.sliding_window_pattern': { type: 'ARRAY', items: 'BOOL', value: [false, true] },
+    },
+  },
+  'gemma3, no windows': { family: 'gemma3', metadata: { 'attention.sliding_window': whole(0) } },
+  'gemma3, capped logits': { family: 'gemma3', metadata: { final_logit_softcapping: real(1) } },
+  'smollm3, tied': { family: 'smollm3', tied: true },
+};
+
+describe('gives what libllama gives', () => {
+  it.each(Object.entries(variants))('%s', async (_, { plain, ...options }) => {
+    const sizes = { dim: 64, layers: 2, headSize: 16, ...options };
+    const file = await model(sizes);
+    const ours = await outputs(file);
+    expect(largestDifference(ours, libllamaLogits(file, rows))).toBeLessThan(1e-3);
+    const { metadata: _metadata, vectors: _vectors, tied: _tied, ...rest } = sizes;
+    const before = await model({ ...rest, ...plain });
+    expect(largestDifference(ours, await outputs(before))).toBeGreaterThan(1e-3);
+  });
+
+  it.each([
+    { family: 'gemma2', layers: 46 },
+    { family: 'gemma3', layers: 62 },
+  ] as const)('$family of $layers layers, whose queries are scaled otherwise', async (options) => {
+    const file = await model({ ...options, dim: 16, ff: 16 });
+    // So many layers add up the rounding of ggml's half-precision gelu.
+    expect(largestDifference(await outputs(file), libllamaLogits(file, rows))).toBeLessThan(5e-3);
+  });
+});
+
+describe('refuses', () => {
+  it.each<[string, TinyModelOptions, string]>([
+    ['experts', { metadata: { expert_count: whole(8) } }, 'unsupported_model'],
+    ['a value size of its own', { metadata: { 'attention.value_length': whole(16) } }, 'invalid_model_file'],
+    ['an odd rotation', { metadata: { 'rope.dimension_count': whole(7) } }, 'invalid_model_file'],
+    ['a rotation larger than a head', { metadata: { 'rope.dimension_count': whole(64) } }, 'invalid_model_file'],
+    [
+      'a window of nothing',
+      { family: 'gemma2', metadata: { 'attention.sliding_window': whole(0) } },
+      'invalid_model_file',
+    ],
+    [
+      'a pattern of another depth',
+      {
+        family: 'gemma3',
+        metadata: { 'attention.sliding_window_pattern': { type: 'ARRAY', items: 'BOOL', value: [true] } },
+      },
+      'invalid_model_file',
+    ],
+    ['an unknown scaling', { metadata: { 'rope.scaling.type': text('su') } }, 'invalid_model_file'],
+    ['a scaling by infinity', { metadata: { 'rope.scaling.factor': real(Infinity) } }, 'invalid_model_file'],
+    ['a cap below nothing', { family: 'gemma2', metadata: { attn_logit_softcapping: real(-1) } }, 'invalid_model_file'],
+    ['heads that keys do not divide', { metadata: { 'attention.head_count_kv': whole(3) } }, 'invalid_model_file'],
+    ['a million layers', { metadata: { block_count: whole(1_000_000) } }, 'invalid_model_file'],
+    ['an epsilon of 0', { metadata: { 'attention.layer_norm_rms_epsilon': real(0) } }, 'invalid_model_file'],
+    [
+      'tensors that the family does not have',
+      { vectors: { 'blk.0.attn_sinks.weight': factors(1) } },
+      'invalid_model_file',
+    ],
+    [
+      'a bias that the family does not have',
+      { family: 'gemma2', vectors: { 'blk.0.ffn_up.bias': factors(1) } },
+      'invalid_model_file',
+    ],
+  ])('%s', async (_, options, code) => {
+    const file = await readGguf(await model(options));
+    expect(() => trainableModel(file, 'a model')).toThrow(expect.objectContaining({ code }));
+  });
+
+  it.each(['mamba', 'constructor', '__proto__'])(
+    'the architecture %s, naming those that are supported',
+    async (name) => {
+      const file = await readGguf(await model({}));
+      const other = { ...file, metadata: new Map([...file.metadata, ['general.architecture', text(name)] as const]) };
+      expect(() => trainableModel(other, 'a model')).toThrow(/supported: llama, .*gemma3.*nomic-bert/);
+    },
+  );
+
+  it('adapter targets that stand for nothing in the family', async () => {
+    const file = await model({ family: 'gpt2' });
+    await expect(
+      Weights.load(device, file, await readGguf(file), { ...lora, targets: ['gate'] }),
+    ).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+});
+
+it('tells from the header what a model can learn', async () => {
+  const tasksOf = async (family: Family) => trainableModel(await readGguf(await model({ family })), 'a model');
+  expect(await tasksOf('gemma3')).toMatchObject({ architecture: 'gemma3', kind: 'decoder', context: 256 });
+  expect((await tasksOf('gemma3')).tasks).toContain('generation');
+  expect(await tasksOf('bert')).toMatchObject({ kind: 'encoder' });
+  expect((await tasksOf('bert')).tasks).not.toContain('generation');
+});
+
+it.each([
+  ['phi3', ['q'], ['attn_qkv']],
+  ['phi3', ['gate'], ['ffn_up']],
+  ['gpt2', ['v', 'gate', 'down'], ['attn_qkv', 'ffn_down']],
+  ['qwen3', ['q', 'up'], ['attn_q', 'ffn_up']],
+] as const)('adapts of %s for the targets %j the matrices %j', async (family, targets, matrices) => {
+  const file = await model({ family, layers: 1 });
+  using weights = await Weights.load(device, file, await readGguf(file), { ...lora, targets });
+  const adapted = weights.parameters.map(({ name }) => name.split('.')[2]!);
+  expect(new Set(adapted)).toEqual(new Set(matrices));
+});
+
+it.each(families)('%s keeps its matrices quantised when asked to', async (family) => {
+  const file = await model({ family, dim: 64, headSize: 16 });
+  using exact = await Weights.load(device, file, await readGguf(file));
+  using weights = await Weights.load(device, file, await readGguf(file), { ...lora, quantization: 'q8_0' });
+  expect(weights.bytes).toBeLessThan(exact.bytes);
+  const difference = largestDifference(tunerLogits(device, weights, rows), tunerLogits(device, exact, rows));
+  expect(difference).toBeGreaterThan(0);
+  expect(difference).toBeLessThan(0.3);
 });

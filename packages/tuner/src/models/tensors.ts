@@ -1,5 +1,7 @@
-/** Names and shapes of a model's tensors, and which of them a low-rank addition may go to. */
+/** Names and shapes of a model's tensors and which of them a low-rank addition may go to. */
+import { AtelierError } from '@atelier/errors';
 import type { GgufFile } from '@atelier/llama/gguf';
+import { elements, type Shape } from '../graph/value.ts';
 import type { BlockMatrix } from './architectures.ts';
 import type { ModelConfig } from './config.ts';
 
@@ -10,8 +12,26 @@ export const constantTensors: ReadonlySet<string> = new Set([
   'rope_factors_short.weight',
 ]);
 
-/** Name and shape of every tensor a model of this shape has; the file may have these and no others. */
-export function tensorShapes(config: ModelConfig, file: GgufFile): Map<string, readonly number[]> {
+/**
+ * Name and shape of every tensor of the model. Throws invalid_model_file when one is missing or has another shape, and
+ * when the file has one that a model of this shape does not.
+ */
+export function modelTensors(config: ModelConfig, file: GgufFile, name: string): Map<string, Shape> {
+  const shapes = tensorShapes(config, file);
+  const found = new Map(file.tensors.map((tensor) => [tensor.name, tensor]));
+  const invalid = (reason: string): AtelierError => new AtelierError('invalid_model_file', { file: name, reason });
+  for (const [tensorName, shape] of shapes) {
+    const tensor = found.get(tensorName);
+    if (!tensor) throw invalid(`tensor ${tensorName} is missing`);
+    if (elements(tensor.shape) !== elements(shape) || shape.some((size, i) => size !== (tensor.shape[i] ?? 1)))
+      throw invalid(`tensor ${tensorName} is [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]`);
+  }
+  for (const tensorName of found.keys())
+    if (!shapes.has(tensorName)) throw invalid(`tensor ${tensorName} is not one that this tuner knows`);
+  return shapes;
+}
+
+function tensorShapes(config: ModelConfig, file: GgufFile): Map<string, readonly number[]> {
   const { traits, width, feedForward } = config;
   const query = config.heads * config.headSize;
   const key = config.kvHeads * config.headSize;

@@ -1,7 +1,7 @@
 /** A model's tensors on the device, frozen or trained, and the low-rank additions to them. */
 import type { GgufFile } from '@atelier/llama/gguf';
-import { ggmlTypes } from '@atelier/llama/gguf';
 import { AtelierError } from '@atelier/errors';
+import { ggmlTypes } from '@atelier/llama/gguf';
 import type { Device } from '../graph/device.ts';
 import { download, Memory, upload } from '../graph/memory.ts';
 import { I32 } from '../graph/tape.ts';
@@ -11,7 +11,7 @@ import type { LowRank } from '../operations/linear.ts';
 import { randomStream, uniform } from '../random.ts';
 import { readConfig, type ModelConfig } from './config.ts';
 import { fillTensor, storedType, type Quantization } from './stored-tensors.ts';
-import { constantTensors, targetTensors, tensorShapes } from './tensors.ts';
+import { constantTensors, modelTensors, targetTensors } from './tensors.ts';
 
 /** A tensor that training changes. `gradientSum` of its value holds the gradient summed since the last optimizer step. */
 export type Parameter = {
@@ -94,8 +94,7 @@ export class Weights implements Disposable {
    */
   static async load(device: Device, path: string, file: GgufFile, lora?: LoraOptions): Promise<Weights> {
     const config = readConfig(file, path);
-    const shapes = tensorShapes(config, file);
-    checkTensors(path, file, shapes);
+    const shapes = modelTensors(config, file, path);
     const memory = new Memory(device, 6 * shapes.size + 8);
     const gradients = new Memory(device, 6 * shapes.size + 8);
     const values = new Map<string, Value>();
@@ -129,7 +128,12 @@ export class Weights implements Disposable {
     }
     const lowRank = new Map<string, LowRank>();
     if (lora) {
-      for (const name of targetTensors(config, lora.targets, shapes.keys())) {
+      const targets = targetTensors(config, lora.targets, shapes.keys());
+      if (targets.length === 0) {
+        const reason = `${config.architecture} has no matrix that the LoRA targets ${lora.targets.join(', ')} stand for`;
+        throw new AtelierError('invalid_request', { reason });
+      }
+      for (const name of targets) {
         const [inputs = 0, outputs = 0] = shapes.get(name)!;
         lowRank.set(name, {
           a: trained(`${name}.lora_a`, [inputs, lora.rank]),
@@ -184,18 +188,4 @@ function squaresOfOutputs(matrix: Float32Array, outputs: number): Float32Array {
     for (let i = output * width; i < (output + 1) * width; i++) sum += matrix[i]! ** 2;
     return sum;
   });
-}
-
-function checkTensors(path: string, file: GgufFile, shapes: Map<string, Shape>): void {
-  const found = new Map(file.tensors.map((tensor) => [tensor.name, tensor]));
-  const invalid = (reason: string): AtelierError => new AtelierError('invalid_model_file', { file: path, reason });
-  for (const [name, shape] of shapes) {
-    const tensor = found.get(name);
-    if (!tensor) throw invalid(`tensor ${name} is missing`);
-    if (elements(tensor.shape) !== elements(shape) || shape.some((size, i) => size !== tensor.shape[i])) {
-      throw invalid(`tensor ${name} is [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]`);
-    }
-  }
-  for (const name of found.keys())
-    if (!shapes.has(name)) throw invalid(`tensor ${name} is not one that this tuner knows`);
 }

@@ -12,6 +12,8 @@ import { AtelierError } from '@atelier/errors';
 import { readGguf } from '@atelier/llama/gguf';
 import { runSpecSchema, type RunSpec } from '../contract/index.ts';
 import { Device } from '../graph/device.ts';
+import { readConfig } from '../models/config.ts';
+import { requireTask } from '../models/trainable.ts';
 import { Weights } from '../models/weights.ts';
 import { Optimizer } from '../optimizers/optimizer.ts';
 import { learningRate } from '../schedule.ts';
@@ -52,6 +54,8 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
   if (!existsSync(baseModel))
     throw new AtelierError('invalid_model_file', { file: spec.baseModel, reason: 'there is no such file' });
   const base = await readGguf(baseModel);
+  // Before a device is opened: what cannot be trained is refused at once.
+  requireTask(readConfig(base, spec.baseModel), spec.task);
 
   using device = Device.open({ gpu: spec.gpu, threads: spec.threads });
   const lora = loraOptions(spec);

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { AtelierError } from '@atelier/errors';
 import type { ModelCapabilities } from '../../storage/database/tables.ts';
 import { MetadataReader, readGguf } from '@atelier/llama/gguf';
+import { trainableModel } from '@atelier/tuner/models';
 
 export type ModelFacts = {
   /** `general.architecture`; only those that the tuner can train are registered. */
@@ -10,11 +11,9 @@ export type ModelFacts = {
   parameters: number;
   /** Whether the file brings a chat template: then inputs and training rows are rendered through it. */
   chat: boolean;
-  /** `fim`: the vocabulary has tokens for filling in the middle. `tools`: the chat template shows tools to the model. */
+  /** `fim`: the vocabulary has tokens for filling in the middle. `tools`: the chat template shows tools to the model. `encoder`: it makes vectors, no text. */
   capabilities: ModelCapabilities;
 };
-
-const families = ['llama'];
 
 /** The names, new and old, of the tokens before the prefix, the suffix and the middle. */
 const fimTokens = [
@@ -33,29 +32,12 @@ export async function readModelFacts(file: string): Promise<ModelFacts> {
   const metadata = new MetadataReader(gguf.metadata, name);
   const type = metadata.string('general.type') ?? 'model';
   if (type !== 'model') throw new AtelierError('invalid_model_file', { file: name, reason: 'it is not a whole model' });
-  const family = metadata.requireString('general.architecture');
-  if (!families.includes(family)) {
-    throw new AtelierError('unsupported_model', {
-      name,
-      architecture: family.slice(0, 40),
-      supported: families.join(', '),
-    });
-  }
-  const contextLength = metadata.requireNumber(`${family}.context_length`);
-  const parameters = gguf.tensors.reduce(
-    (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
-    0,
-  );
-  if (
-    !(Number.isInteger(contextLength) && contextLength > 0 && contextLength < 2 ** 31) ||
-    !(parameters > 0 && Number.isSafeInteger(parameters))
-  ) {
-    throw new AtelierError('invalid_model_file', { file: name, reason: 'its sizes make no sense' });
-  }
+  const { architecture: family, context: contextLength, kind, parameters } = trainableModel(gguf, name);
   const template = metadata.string('tokenizer.chat_template');
   const capabilities = {
     fim: fimTokens.every((keys) => keys.some((key) => metadata.has(`tokenizer.ggml.${key}_token_id`))),
     tools: template !== undefined && /\btools\b/.test(template),
+    encoder: kind === 'encoder',
   };
-  return { family, contextLength, parameters, chat: template !== undefined, capabilities };
+  return { family, contextLength, parameters, chat: kind === 'decoder' && template !== undefined, capabilities };
 }

@@ -1,5 +1,6 @@
 /** Training jobs as a caller sees them: made, listed, watched, cancelled, removed. run-job.ts does the work. */
 import { AtelierError } from '@atelier/errors';
+import { encoderTasks } from '@atelier/tuner/models';
 import { type ExpressionBuilder, sql } from 'kysely';
 import { jsonArrayFrom } from 'kysely/helpers/postgres';
 import type { Wake } from '../../jobs/wake.ts';
@@ -101,9 +102,17 @@ export function createTrainingJobs({ database, datasets, wake }: Parts) {
   return {
     get: find,
 
-    /** @throws AtelierError `not_found` for a data set of another project or workspace, `invalid_request` */
+    /**
+     * @throws AtelierError `not_found` for a data set of another project or workspace, `invalid_request`,
+     * `unsupported_task` for one that the model's architecture cannot learn
+     */
     async create(identity: Identity, projectId: string, job: NewTrainingJob): Promise<TrainingJob> {
       await requireProject(database, identity, projectId);
+      if (job.model.capabilities.encoder === true)
+        throw new AtelierError('unsupported_task', {
+          task: `generation of ${job.model.family}`,
+          supported: encoderTasks.join(', '),
+        });
       const get = (id: string) => datasets.get(identity, projectId, id);
       const train = await Promise.all(job.train.map(({ datasetId }) => get(datasetId)));
       const test = await Promise.all((job.test ?? []).map(get));

@@ -52,7 +52,7 @@ type ApiKeys = {
 type Blobs = { sha256: string; bytes: number; created_at: CreatedAt; put_at: UpdatedAt };
 
 /** Absent means no. */
-export type ModelCapabilities = { fim?: boolean; tools?: boolean };
+export type ModelCapabilities = { fim?: boolean; tools?: boolean; encoder?: boolean };
 
 type Models = {
   id: string;

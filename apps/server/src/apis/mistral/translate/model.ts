@@ -48,7 +48,9 @@ export function fineTunedModel(models: Models, model: Model, job: TrainingJob): 
 }
 
 function capabilities(model: Model, job: TrainingJob | undefined) {
-  const generates = job === undefined || job.task === 'generation' || job.task === 'preference';
+  const generates =
+    model.capabilities.encoder !== true &&
+    (job === undefined || job.task === 'generation' || job.task === 'preference');
   return {
     completion_chat: generates && model.chat,
     completion_fim: generates && model.capabilities.fim === true,
