@@ -3,16 +3,20 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import type { QuantisedType } from '@atelier/llama';
-import { readGguf, writeGguf } from '@atelier/llama/gguf';
+import { dequantiseNative, quantise, type QuantisedType } from '@atelier/llama';
+import { ggmlTypes, readGguf, writeGguf } from '@atelier/llama/gguf';
 import { writeTinyModel } from '@atelier/llama/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loraTargets } from '../src/contract/index.ts';
 import { Device } from '../src/graph/device.ts';
-import { download, upload } from '../src/graph/memory.ts';
-import { elements } from '../src/graph/value.ts';
+import { download, Memory, upload } from '../src/graph/memory.ts';
+import { contextBytes, Program } from '../src/graph/program.ts';
+import { I32, Tape } from '../src/graph/tape.ts';
+import { unpackedRows } from '../src/graph/unpacked.ts';
+import { elements, type Value } from '../src/graph/value.ts';
 import { storedType, type Quantization } from '../src/models/stored-tensors.ts';
 import { Weights, type LoraOptions } from '../src/models/weights.ts';
+import { linear } from '../src/operations/linear.ts';
 import { fillNormal, randomStream } from '../src/random.ts';
 import { nextTokenLoss } from '../src/objectives/generation.ts';
 import { layOut } from '../src/run/batch.ts';
@@ -181,6 +185,64 @@ describe('a float base', () => {
     const tensor = { name: 'blk.0.attn_q.weight', shape: [32, 32], type: 'I32', offset: 0, byteLength: 0 } as const;
     expect(() => storedType({ ...tensor, shape: [32, 32] }, 'none')).toThrow('I32');
   });
+});
+
+it.each([true, false])('a matrix of several chunks multiplies as in F32, BLAS: %s', (blas) => {
+  const [width, outputs, count] = [4096, 1100, 3];
+  expect(unpackedRows(width, outputs)).toBeLessThan(outputs);
+  using own = Device.open({ gpu: 'off', threads: 1, blas });
+  const { c, native } = own;
+  const matrix = new Float32Array(width * outputs);
+  fillNormal(matrix, randomStream(1), 1);
+  const bytes = quantise(native, 'Q4_K', matrix, width);
+  const exact = dequantiseNative(native, 'Q4_K', bytes);
+  const results = [true, false].map((stored) => {
+    using memory = new Memory(own, 8);
+    const context = c.ggml_init({ mem_size: contextBytes(c, 1024), mem_buffer: null, no_alloc: true });
+    const shape = [width, outputs];
+    const indices = memory.reserve([outputs], I32);
+    const weight: Value = {
+      name: 'w',
+      shape,
+      tensor: memory.reserve(shape, stored ? ggmlTypes.Q4_K.id : ggmlTypes.F32.id),
+      needsGradient: false,
+      ...(stored && { stored: { type: 'Q4_K', indices } }),
+    };
+    const x = {
+      name: 'x',
+      shape: [width, count],
+      tensor: memory.reserve([width, count]),
+      needsGradient: true,
+      gradientSum: memory.reserve([width, count]),
+    };
+    const dy = memory.reserve([outputs, count]);
+    memory.allocate();
+    upload(
+      own,
+      indices,
+      Int32Array.from({ length: outputs }, (_, i) => i),
+    );
+    const content = stored ? bytes : new Uint8Array(exact.buffer);
+    c.ggml_backend_tensor_set(weight.tensor, content, 0, content.byteLength);
+    for (const [index, tensor] of [x.tensor, dy].entries()) {
+      const data = new Float32Array((index === 0 ? width : outputs) * count);
+      fillNormal(data, randomStream(2, index), 1);
+      upload(own, tensor, data);
+    }
+    const tape = new Tape(c, context, own.blas !== undefined);
+    const y = linear(tape, weight, x);
+    tape.accumulate(y, dy, false);
+    tape.backward();
+    using program = new Program(own, tape, [y.tensor]);
+    program.run();
+    const found = [download(own, y.tensor), download(own, x.gradientSum)];
+    c.ggml_free(context);
+    return found;
+  });
+  const [ours, theirs] = results as [Float32Array[], Float32Array[]];
+  expect(relativeDifference([ours[1]!], [theirs[1]!])).toBeLessThan(1e-5);
+  // Without a BLAS the forward product rounds activations.
+  expect(relativeDifference([ours[0]!], [theirs[0]!])).toBeLessThan(blas ? 1e-5 : 0.02);
 });
 
 it('takes no more memory than the file does', { timeout: 120_000 }, async () => {

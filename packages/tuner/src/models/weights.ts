@@ -111,9 +111,7 @@ export class Weights implements Disposable {
       return value;
     };
     const files = new Map(file.tensors.map((tensor) => [tensor.name, tensor]));
-    const indexCount = Math.max(
-      ...[...shapes.values()].map(([width = 1, rows = 1]) => Math.min(rows, unpackedRows(width))),
-    );
+    const indexCount = Math.max(...[...shapes.values()].map(([width = 1, rows = 1]) => unpackedRows(width, rows)));
     const indices = lora?.quantization ? memory.reserve([indexCount], I32) : undefined;
     for (const [name, shape] of shapes) {
       const frozen = lora !== undefined || constantTensors.has(name);
