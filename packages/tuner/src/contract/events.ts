@@ -31,7 +31,7 @@ export const runEventSchema = z.discriminatedUnion('type', [
     at,
     state: z.enum(['running', 'succeeded', 'failed', 'cancelled', 'interrupted']),
   }),
-  /** After each optimizer step. `loss` is the mean over supervised tokens, in nats; `secondsLeft` the trainer's estimate. */
+  /** After each optimizer step. `loss` is the mean over supervised tokens, in nats; `secondsLeft` the trainer's estimate. Preferences: `rows` examples, `rewardMargin` and `accuracy` as in `validation`, before the step. */
   z.object({
     type: z.literal('step'),
     at,
@@ -43,12 +43,16 @@ export const runEventSchema = z.discriminatedUnion('type', [
     tokens: step,
     tokensPerSecond: z.number(),
     secondsLeft: z.number(),
+    rows: step.exactOptional(),
+    accuracy: z.number().exactOptional(),
+    rewardMargin: z.number().exactOptional(),
   }),
   /**
    * `loss` is a mean as that of `step`. Generation: `tokenAccuracy` over `tokens`. Tasks that count rows: `rows`, with
    * `accuracy` and `macroF1` (mean over labels and targets) of classifications, `meanAbsoluteError` and `spearman` of
    * numbers (means over targets), `accuracy` of preferences and of unscored pairs (the right second among the batch's),
-   * `spearman` of scored pairs.
+   * `spearman` of scored pairs. Preferences also have `rewardMargin`, by how much the mean reward of chosen answers exceeds that of
+   * rejected ones.
    */
   z.object({
     type: z.literal('validation'),
@@ -64,6 +68,7 @@ export const runEventSchema = z.discriminatedUnion('type', [
     macroF1: z.number().exactOptional(),
     meanAbsoluteError: z.number().exactOptional(),
     spearman: z.number().exactOptional(),
+    rewardMargin: z.number().exactOptional(),
   }),
   /** `path` is relative to the run directory; `file` inside it is the adapter (LoRA) or the model (full), GGUF; `head` the file beside it of tasks that have one. */
   z.object({

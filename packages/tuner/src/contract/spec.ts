@@ -83,6 +83,19 @@ export const hyperParametersSchema = z.strictObject({
   quantization: z.enum(quantizations).default('q8_0'),
   /** NEFTune (Jain et al. 2023, arXiv 2310.05914): noise on the embeddings in training; 0 turns it off. */
   neftuneAlpha: z.number().min(0).max(1000).default(0),
+  /** How preferences are learnt: from pairs beside a reference (DPO), from pairs alone (ORPO), or from single answers beside a reference (KTO). */
+  preferenceLoss: z.enum(['dpo', 'orpo', 'kto']).default('dpo'),
+  /** DPO and KTO: scale of rewards, so how dear leaving the reference is; ORPO: weight of the odds ratio. */
+  preferenceBeta: z.number().positive().max(1000).default(0.1),
+  /** DPO: share of the examples that count as if their answers were swapped. */
+  labelSmoothing: z.number().min(0).lt(0.5).default(0),
+  /** DPO and KTO: largest size of a reward, beyond which an answer teaches nothing; 0 turns clipping off. */
+  rewardClip: z.number().min(0).max(1e6).default(0),
+  /** DPO: by how much the reward of the chosen answer should exceed that of the rejected one. */
+  rewardMargin: z.number().min(0).max(1e6).default(0),
+  /** KTO: weights of answers that are desirable, and of those that are not. */
+  desirableWeight: z.number().positive().max(1000).default(1),
+  undesirableWeight: z.number().positive().max(1000).default(1),
   /** Recompute each layer's forward inside its backward: less memory, more arithmetic. */
   activationCheckpointing: z.boolean().default(false),
   /** Optimizer steps between checkpoints; absent: one at the end of each epoch. */

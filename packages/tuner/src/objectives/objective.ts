@@ -67,7 +67,14 @@ export type ValidationMetrics = {
   macroF1?: number;
   meanAbsoluteError?: number;
   spearman?: number;
+  rewardMargin?: number;
 };
+
+/** What may stop a run between two micro-batches. */
+export type StopRequest = { readonly requested: () => 'cancelled' | 'interrupted' | undefined };
+
+/** The run that an objective prepares itself for: its directory, and the SHA-256 of its spec. */
+export type PreparedRun = { readonly directory: string; readonly spec: string; readonly stop: StopRequest };
 
 /** Parameters beside the model's, and the file that serves them. */
 export interface TrainedHead extends Disposable {
@@ -86,6 +93,13 @@ export type Objective = {
   /** True when the loss counts rows, false when it counts positions: whether a layout needs room for rows. */
   readonly countsRows: boolean;
   metrics(): Metrics;
+  /** What a step of training measures, where that is more than its loss. */
+  stepMetrics?(): Metrics;
+  /**
+   * Work that needs the weights as they were before the first step, called at every start while they are. Takes up what
+   * an earlier start left in the directory, and returns why it stopped when it did.
+   */
+  prepare?(run: PreparedRun): Promise<'cancelled' | 'interrupted' | undefined>;
   /** Absent for tasks that end in the model's own output head; those that have one leave that out of training. */
   readonly head?: TrainedHead;
 };

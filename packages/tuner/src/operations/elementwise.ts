@@ -18,6 +18,16 @@ export function scale(tape: Tape, x: Value, factor: number): Value {
   );
 }
 
+/** a - b, equal shapes. */
+export function subtract(tape: Tape, a: Value, b: Value): Value {
+  requireSameShape('subtract', a, b);
+  const { c, context } = tape;
+  return tape.record(`${a.name} - ${b.name}`, c.ggml_sub(context, a.tensor, b.tensor), a.shape, [a, b], (dy) => {
+    tape.accumulate(a, dy, false);
+    if (b.needsGradient) tape.accumulate(b, c.ggml_neg(context, dy), true);
+  });
+}
+
 /** x + bias on every row: x [width, rows], bias [width]. */
 export function addBias(tape: Tape, x: Value, bias: Value): Value {
   requireShape('addBias', bias, bias.shape.length === 1 && bias.shape[0] === x.shape[0], `[${x.shape[0]}]`);

@@ -18,7 +18,7 @@ import { Weights } from '../models/weights.ts';
 import { Optimizer } from '../optimizers/optimizer.ts';
 import { learningRate } from '../schedule.ts';
 import { createObjective } from '../objectives/create-objective.ts';
-import type { BuildLoss, Objective, ValidationMetrics } from '../objectives/objective.ts';
+import type { BuildLoss, Objective, StopRequest, ValidationMetrics } from '../objectives/objective.ts';
 import type { BatchLayout } from './batch.ts';
 import { BatchProgram, type BatchOptions } from './batch-program.ts';
 import {
@@ -38,9 +38,6 @@ import { DivergenceWatch, pastEvents, ValidationWatch } from './watch.ts';
 
 /** How a run ended. `interrupted` means: saved, to be resumed. */
 export type Outcome = 'succeeded' | 'cancelled' | 'interrupted';
-
-/** What may stop a run between two micro-batches. */
-export type StopRequest = { readonly requested: () => 'cancelled' | 'interrupted' | undefined };
 
 /** Seconds between resume points when no checkpoint comes sooner. */
 const autosaveSeconds = 120;
@@ -77,6 +74,8 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
   });
   using head = objective.head;
   const { training: data, validation: held } = objective;
+  const stopped = await objective.prepare?.({ directory, spec: specHash, stop });
+  if (stopped) return stopped;
   // A task with a head of its own does not reach the model's output head.
   const parameters = head
     ? [...weights.parameters.filter(({ name }) => !name.startsWith('output.')), ...head.parameters]
@@ -192,6 +191,7 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
     let loss = 0;
     let weightSum = 0;
     let tokens = 0;
+    const measured = objective.stepMetrics?.();
     const until = Math.min(batches.length, batchIndex + h.gradientAccumulation);
     const first = batchIndex;
     for (let index = first; index < until; index++) {
@@ -204,7 +204,9 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
         return 'interrupted';
       }
       const batch = data.layOut(batches.at(index), program.layout);
-      loss += program.run(batch, spec.seed, 2, epochNumber, index).loss;
+      const result = program.run(batch, spec.seed, 2, epochNumber, index);
+      loss += result.loss;
+      measured?.add(batch, result);
       weightSum += batch.weightSum;
       tokens += batch.tokenCount;
     }
@@ -233,6 +235,7 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
       tokens,
       tokensPerSecond: speed.tokensPerSecond,
       secondsLeft: speed.secondsPerStep * (totalSteps - step),
+      ...measured?.summary(),
     });
     const due = (every: number | undefined): boolean =>
       step === totalSteps || (every === undefined ? batchIndex >= batches.length : step % every === 0);
