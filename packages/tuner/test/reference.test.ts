@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { hyperParametersSchema, optimizerNames, scheduleNames } from '../src/contract/index.ts';
+import { dpoSettingNames, hyperParametersSchema, optimizerNames, scheduleNames } from '../src/contract/index.ts';
 
 type Property = {
   default?: unknown;
@@ -54,5 +54,19 @@ it('docs/reference/hyper-parameters.md has every name of an optimizer and of a s
   expect(Object.fromEntries(table('Optimizers'))).toEqual(optimizerNames);
   expect(Object.fromEntries(table('Schedules'))).toEqual(
     Object.fromEntries(Object.entries(scheduleNames).map(([name, { schedule }]) => [name, schedule])),
+  );
+});
+
+it('docs/reference/hyper-parameters.md has every preference loss, and every setting of Llama Stack for them', async () => {
+  const page = await readFile(new URL('../../../docs/reference/hyper-parameters.md', import.meta.url), 'utf8');
+  const rows = page
+    .split('## Preferences\n')[1]!
+    .split('\n## ')[0]!
+    .split('\n')
+    .filter((line) => /^\| [a-z]/.test(line))
+    .map((line) => line.slice(2, -2).split(' | '));
+  expect(rows.slice(0, 3).map(([name]) => name)).toEqual(hyperParametersSchema.shape.preferenceLoss.unwrap().options);
+  expect(Object.fromEntries(rows.slice(3).map(([theirs, ours]) => [theirs!, ours!.replaceAll('`', '')]))).toEqual(
+    dpoSettingNames,
   );
 });

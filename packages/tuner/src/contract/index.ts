@@ -1,4 +1,4 @@
-export { optimizerNames, scheduleNames, type OptimizerName, type ScheduleName } from './names.ts';
+export { dpoSettingNames, optimizerNames, scheduleNames, type OptimizerName, type ScheduleName } from './names.ts';
 export {
   hyperParametersSchema,
   loraTargets,

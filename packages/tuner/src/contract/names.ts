@@ -43,3 +43,11 @@ export const scheduleNames = {
   constant_with_warmup: { schedule: 'constant', warmup: true },
 } as const satisfies Record<string, { schedule: HyperParameters['schedule']; warmup: boolean }>;
 export type ScheduleName = keyof typeof scheduleNames;
+
+/** Llama Stack's settings of DPO, which its specification names without a word on what they do. */
+export const dpoSettingNames = {
+  reward_scale: 'preferenceBeta',
+  reward_clip: 'rewardClip',
+  epsilon: 'labelSmoothing',
+  gamma: 'rewardMargin',
+} as const satisfies Record<string, keyof HyperParameters>;
