@@ -191,8 +191,8 @@ describe('the loss', () => {
     randomise(device, other);
     using program = new BatchProgram(device, weights, buildPreferenceLoss(losses.kto, h), layout, train);
     const { loss, outputs } = program.run(batchOf(device, other, 'kto'));
-    const good = [...outputs['chosenRewards']!.slice(0, 4)].filter((reward) => reward !== 0);
-    const bad = [...outputs['rejectedRewards']!.slice(0, 4)];
+    const good = Array.from(outputs['chosenRewards']!.subarray(0, 4)).filter((reward) => reward !== 0);
+    const bad = Array.from(outputs['rejectedRewards']!.subarray(0, 4));
     const point = [...good, ...bad].reduce((sum, reward) => sum + reward, 0) / 7;
     expect([good.length, point > 0.01]).toEqual([3, true]);
     const expected =
@@ -225,7 +225,7 @@ describe('the loss', () => {
       weights.clearGradients();
       program.run(batch);
       return Math.max(
-        ...weights.parameters.flatMap(({ value }) => [...download(device, value.gradientSum).map(Math.abs)]),
+        ...weights.parameters.flatMap(({ value }) => Array.from(download(device, value.gradientSum), Math.abs)),
       );
     };
     expect(largestGradient({})).toBeGreaterThan(1e-3);
