@@ -25,6 +25,12 @@ export default {
       { path: '^packages/(llama|tuner|engine|starter)/' },
     ),
     layer(
+      'memory-knows-no-engine',
+      'documents are read the same whoever answers questions about them',
+      { path: '^packages/memory/src' },
+      { path: '^packages/(?!memory|errors)' },
+    ),
+    layer(
       'errors-stand-alone',
       'everything depends on them',
       { path: '^packages/errors/src' },
@@ -57,7 +63,7 @@ export default {
     layer(
       'below-core',
       'storage, jobs and compute serve the core',
-      { path: `${server}/(storage|jobs|compute)` },
+      { path: `${server}/(storage|jobs|compute|outbound)` },
       { path: `${server}/(core|apis|http)` },
     ),
     layer(

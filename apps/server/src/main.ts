@@ -1,10 +1,12 @@
 /** The composition root: every part of the server is built here, by hand, in the order in which they need each other. */
 import type { AddressInfo } from 'node:net';
 import { isIPv6 } from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createEngine, type Engine } from '@atelier/engine';
 import { AtelierError } from '@atelier/errors';
+import { textRecogniser } from '@atelier/memory';
 import type { FastifyInstance } from 'fastify';
 import { sql } from 'kysely';
 import { Registry } from 'prom-client';
@@ -17,6 +19,7 @@ import { childEnvironment } from './config/environment.ts';
 import { createAccess } from './core/access/access.ts';
 import { createDownloadLinks } from './core/access/download-links.ts';
 import { createDatasets } from './core/datasets/datasets.ts';
+import { createReadDocument } from './core/documents/read-document.ts';
 import { createFiles } from './core/files/files.ts';
 import { createDeployer } from './core/deployments/deployer.ts';
 import { createDeployments } from './core/deployments/deployments.ts';
@@ -36,6 +39,7 @@ import { createLeases } from './jobs/leases.ts';
 import { createWake } from './jobs/wake.ts';
 import { createWorker } from './jobs/worker.ts';
 import { createLoggers, type Loggers } from './logger.ts';
+import { createFetchUrl } from './outbound/fetch-url.ts';
 import { openStorage } from './storage/open-storage.ts';
 
 /** The models that ship. */
@@ -124,10 +128,19 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const deployments = createDeployments({ database, trainingJobs, deployer });
   const inference = createInference({ database, blobs, models, deployments, engine });
 
+  const fetchUrl = stack.use(createFetchUrl(config.allowedHosts));
+  const readDocument = createReadDocument({
+    blobs,
+    links,
+    fetchUrl,
+    recognise: textRecogniser(config.ocrLanguages),
+    directory: tmpdir(),
+  });
+
   // APIs.
   const apis: Api[] = [
     createEmissaryApi({ models, projects, datasets, trainingJobs, deployments, inference, links }),
-    createMistralApi({ models, files, projects, trainingJobs, inference, links }),
+    createMistralApi({ models, files, projects, trainingJobs, inference, links, readDocument }),
   ];
 
   const app = await createApp({

@@ -22,6 +22,8 @@ describe('the configuration', () => {
       uploadLimit: 512 * 1024 * 1024,
       linkSeconds: 3600,
       modelAliases: new Map(),
+      allowedHosts: [],
+      ocrLanguages: 'eng',
       shutdownSeconds: 30,
       logLevel: 'info',
       secrets: { adminKey: null, databaseUrl: null },

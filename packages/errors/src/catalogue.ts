@@ -18,6 +18,12 @@ export const catalogue = {
     message: 'Model {name} has architecture {architecture}; supported: {supported}',
   },
   invalid_model_file: { status: 400, retryable: false, message: 'Model file {file} is not usable: {reason}' },
+  not_installed: {
+    status: 400,
+    retryable: false,
+    message: '{what} needs the package {package}, which is not installed on this server',
+  },
+  url_refused: { status: 400, retryable: false, message: 'The URL cannot be used: {reason}' },
   unauthorized: { status: 401, retryable: false, message: 'Missing or invalid API key' },
   forbidden: { status: 403, retryable: false, message: 'This key may not do that' },
   not_found: { status: 404, retryable: false, message: '{kind} not found' },

@@ -19,6 +19,8 @@ export type Config = {
   modelAliases: ReadonlyMap<string, string>;
   trainingJobs: number;
   trainingSeconds: number;
+  allowedHosts: readonly string[];
+  ocrLanguages: string;
   /** Bytes. */
   uploadLimit: number;
   linkSeconds: number;
@@ -63,6 +65,8 @@ export function createConfig(environment: Environment): Config {
     modelAliases: value('ATELIER_MODEL_ALIASES') ?? new Map(),
     trainingJobs: value('ATELIER_TRAINING_JOBS'),
     trainingSeconds: value('ATELIER_TRAINING_SECONDS'),
+    allowedHosts: value('ATELIER_ALLOWED_HOSTS') ?? [],
+    ocrLanguages: value('ATELIER_OCR_LANGUAGES'),
     uploadLimit: value('ATELIER_UPLOAD_LIMIT'),
     linkSeconds: value('ATELIER_LINK_SECONDS'),
     shutdownSeconds: value('ATELIER_SHUTDOWN_SECONDS'),

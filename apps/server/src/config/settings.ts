@@ -74,6 +74,19 @@ export const settings = {
     default: '86400',
     doc: 'How long one training job may take, tests included, before it ends as timed out.',
   },
+  ATELIER_ALLOWED_HOSTS: {
+    schema: z
+      .string()
+      .regex(/^[^\s,]+(,[^\s,]+)*$/, 'must be hosts with commas between')
+      .transform((text) => text.split(',')),
+    default: null,
+    doc: 'Hosts (`host` or `host:port`, commas between) that URLs in requests may name although they are not on the public internet. Without it: none.',
+  },
+  ATELIER_OCR_LANGUAGES: {
+    schema: z.string().regex(/^[A-Za-z_]{2,20}(\+[A-Za-z_]{2,20})*$/, 'must be languages of tesseract with + between'),
+    default: 'eng',
+    doc: "Languages of text in pictures, as tesseract names them: `eng+deu`. Each needs Debian's package `tesseract-ocr-<language>`.",
+  },
   ATELIER_UPLOAD_LIMIT: {
     schema: integer(1024, 1_099_511_627_776),
     default: '536870912',

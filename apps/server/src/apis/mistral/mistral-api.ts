@@ -8,6 +8,7 @@ import { downloadFile } from './operations/download-file.ts';
 import { getSignedUrl } from './operations/get-signed-url.ts';
 import { listFiles } from './operations/list-files.ts';
 import { listModels } from './operations/list-models.ts';
+import { ocr } from './operations/ocr.ts';
 import { retrieveFile } from './operations/retrieve-file.ts';
 import { retrieveModel } from './operations/retrieve-model.ts';
 import { unarchiveModel } from './operations/unarchive-model.ts';
@@ -28,6 +29,7 @@ const operations: readonly Operation[] = [
   deleteFile,
   downloadFile,
   getSignedUrl,
+  ocr,
 ];
 
 export function createMistralApi(services: MistralServices): Api {

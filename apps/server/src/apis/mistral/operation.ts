@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { DownloadLinks } from '../../core/access/download-links.ts';
+import type { ReadDocument } from '../../core/documents/read-document.ts';
 import type { Files } from '../../core/files/files.ts';
 import type { Inference } from '../../core/inference/inference.ts';
 import type { Models } from '../../core/models/models.ts';
@@ -13,6 +14,7 @@ export type MistralServices = {
   trainingJobs: TrainingJobs;
   inference: Inference;
   links: DownloadLinks;
+  readDocument: ReadDocument;
 };
 
 /** One operation of the API: registers its route. */

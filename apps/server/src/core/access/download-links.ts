@@ -1,5 +1,6 @@
 /** Links that let whoever holds them read one blob for a while, without a key: what an API's "download URL" is. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { AtelierError } from '@atelier/errors';
 import { z } from 'zod';
 
 export type Download = { blob: string; filename: string; contentType: string };
@@ -35,6 +36,15 @@ export function createDownloadLinks({
       };
       const text = Buffer.from(JSON.stringify(payload)).toString('base64url');
       return `${baseUrl()}/download/${text}.${sign(text).toString('base64url')}`;
+    },
+
+    /** What a URL names that is a link of this server; null for any other. @throws AtelierError `not_found` when it has expired */
+    ownLink(url: string): Download | null {
+      const prefix = `${baseUrl()}/download/`;
+      if (!url.startsWith(prefix)) return null;
+      const download = this.verify(url.slice(prefix.length));
+      if (download === null) throw new AtelierError('not_found', { kind: 'Download' });
+      return download;
     },
 
     /** What a link's token names; null when it was not made here, or has expired. */
