@@ -3,6 +3,16 @@ import path from 'node:path';
 import { AtelierError } from '@atelier/errors';
 import { Admission } from './admission.ts';
 import { Deadline } from './deadline.ts';
+import { encodeAll } from './encode.ts';
+import { classifyRequestSchema, embedRequestSchema, rerankRequestSchema } from './encode-request.ts';
+import type {
+  Classification,
+  ClassifyRequest,
+  EmbedRequest,
+  Embeddings,
+  RerankRequest,
+  Reranking,
+} from './encode-request.ts';
 import { parseRequest } from './door.ts';
 import type { Engine, EngineStatus, ModelInfo, RunnerStatus } from './engine.ts';
 import type { GenerateEvent } from './generate-event.ts';
@@ -16,6 +26,9 @@ import { ModelSlot } from './model-slot.ts';
 import type { LoadCommand } from './protocol.ts';
 import { Quarantine } from './quarantine.ts';
 import { prepare, streamFrom, tokenize } from './requests.ts';
+import { classify, embed, rerank, type Encode } from './vectors.ts';
+import { Turn } from './turn.ts';
+import type { z } from 'zod';
 import { RunnerPlaces } from './runner-places.ts';
 import type { RunnerExit, RunnerProcess } from './runner-process.ts';
 import { tokenizeRequestSchema, type TokenCount, type TokenizeRequest } from './tokenize-request.ts';
@@ -90,6 +103,7 @@ class LocalEngine implements Engine {
       ...lease.model,
       contextTokens: planMemory(lease.file, this.#settings).contextTokens,
       chat: lease.file.chat,
+      width: lease.file.width,
     };
   }
 
@@ -111,6 +125,33 @@ class LocalEngine implements Engine {
     const stop = this.#stopOn(signal);
     using lease = await this.#slot(model.path).lease(undefined, stop);
     return await tokenize(lease.process, rest, stop);
+  }
+
+  async embed(request: EmbedRequest, signal?: AbortSignal): Promise<Embeddings> {
+    const parsed = parseRequest(embedRequestSchema, request);
+    return await this.#encoding(parsed, signal, (file, encode) => embed(parsed, file, encode));
+  }
+
+  async classify(request: ClassifyRequest, signal?: AbortSignal): Promise<Classification> {
+    const parsed = parseRequest(classifyRequestSchema, request);
+    return await this.#encoding(parsed, signal, (_, encode) => classify(parsed, encode));
+  }
+
+  async rerank(request: RerankRequest, signal?: AbortSignal): Promise<Reranking> {
+    const parsed = parseRequest(rerankRequestSchema, request);
+    return await this.#encoding(parsed, signal, (file, encode) => rerank(parsed, file, encode));
+  }
+
+  async #encoding<T>(
+    { model, owner }: { model: z.output<typeof modelRefSchema>; owner: string },
+    signal: AbortSignal | undefined,
+    work: (file: ModelFile, encode: Encode) => Promise<T>,
+  ): Promise<T> {
+    const { adapter, head } = model;
+    const stop = this.#stopOn(signal);
+    using turn = await Turn.take(this.#admission, owner, stop);
+    using lease = await this.#slot(model.path).lease(adapter?.path, stop);
+    return await work(lease.file, (encoding) => encodeAll(lease.process, { ...encoding, adapter, head }, turn, stop));
   }
 
   status(): EngineStatus {

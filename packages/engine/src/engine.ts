@@ -2,6 +2,14 @@
  * What the rest of Atelier knows about running models. `createEngine` runs them on this machine; an engine that forwards
  * to an OpenAI-compatible server implements the same interface.
  */
+import type {
+  Classification,
+  ClassifyRequest,
+  EmbedRequest,
+  Embeddings,
+  RerankRequest,
+  Reranking,
+} from './encode-request.ts';
 import type { GenerateEvent } from './generate-event.ts';
 import type { GenerateRequest, ModelRef } from './generate-request.ts';
 import type { TokenCount, TokenizeRequest } from './tokenize-request.ts';
@@ -15,6 +23,8 @@ export type ModelInfo = {
   contextTokens: number;
   /** Whether the file brings a chat template. */
   chat: boolean;
+  /** Numbers in a hidden state, and so in a vector. */
+  width: number;
 };
 
 export type RunnerStatus = {
@@ -56,6 +66,19 @@ export interface Engine extends AsyncDisposable {
   generate(request: GenerateRequest, signal?: AbortSignal): AsyncIterable<GenerateEvent>;
   /** How many tokens a prompt has, and which, as the model would get them. Throws what `generate` throws. */
   tokenize(request: TokenizeRequest, signal?: AbortSignal): Promise<TokenCount>;
+  /**
+   * A vector for each of thousands of inputs, in batches of like length. Between two parts of a large request others get
+   * their turn. Throws what `generate` throws, `invalid_request` with the number of an input that is empty, and
+   * `context_overflow` for an input that is too long and not to be cut.
+   */
+  embed(request: EmbedRequest, signal?: AbortSignal): Promise<Embeddings>;
+  /** What the head of a fine-tuned model says of each input. Throws what `embed` throws. */
+  classify(request: ClassifyRequest, signal?: AbortSignal): Promise<Classification>;
+  /**
+   * How near documents are to a query: by the model's own head where its file has one (`pooling_type` rank), otherwise by
+   * the cosine of embeddings. Throws what `embed` throws.
+   */
+  rerank(request: RerankRequest, signal?: AbortSignal): Promise<Reranking>;
   status(): EngineStatus;
   /** Ends the process of a base model; requests inside it end with `cancelled`. */
   unload(model: ModelRef): Promise<void>;

@@ -17,6 +17,8 @@ export const modelRefSchema = z.strictObject({
   path: z.string().min(1),
   /** GGUF file of a LoRA adapter for it; `scale` multiplies its effect. */
   adapter: z.strictObject({ path: z.string().min(1), scale: z.number().min(-100).max(100).default(1) }).optional(),
+  /** The head.json that belongs to them; generation does not need one. */
+  head: z.strictObject({ path: z.string().min(1) }).optional(),
 });
 export type ModelRef = z.input<typeof modelRefSchema>;
 

@@ -32,6 +32,15 @@ export const maxGrammarLength = 1 << 18;
 /** Compiled grammars that a runner keeps. */
 export const maxCachedGrammars = 64;
 
+/** Inputs of one request for vectors or scores. */
+export const maxEncodedInputs = 16_384;
+
+/** Vectors that one request gives, all together: they are held in memory until the last is there. */
+export const maxVectorBytes = 256 << 20;
+
+/** Tokens of one sequence that is embedded or judged as a whole; an encoder computes them at once. */
+export const maxEncodeTokens = 8192;
+
 /** A day; timers take no more than 24 of them. */
 export const maxTimeoutMs = 86_400_000;
 

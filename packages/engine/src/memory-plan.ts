@@ -1,3 +1,4 @@
+import { maxEncodeTokens } from './limits.ts';
 import type { ModelFile } from './model-check.ts';
 
 /** llama.cpp rounds contexts up to whole multiples of this. */
@@ -10,6 +11,8 @@ export type MemoryPlan = {
   cacheTokens: number;
   /** Tokens that one sequence may have. */
   contextTokens: number;
+  /** Tokens that one sequence may have that is embedded or judged as a whole. */
+  encodeTokens: number;
 };
 
 /**
@@ -21,5 +24,8 @@ export function planMemory(file: ModelFile, options: { cacheBytes?: number; maxR
   const affordable = Math.floor(cacheBytes / file.cacheBytesPerToken / contextStep) * contextStep;
   const useful = Math.ceil((file.contextTokens * options.maxRunning) / contextStep) * contextStep;
   const cacheTokens = Math.max(contextStep, Math.min(affordable, useful));
-  return { cacheTokens, contextTokens: Math.min(file.contextTokens, cacheTokens) };
+  const contextTokens = Math.min(file.contextTokens, cacheTokens);
+  // The context for such sequences keeps keys and values in twice as many bytes.
+  const encodeTokens = Math.min(contextTokens, maxEncodeTokens, Math.max(contextStep, affordable / 2));
+  return { cacheTokens, contextTokens, encodeTokens };
 }

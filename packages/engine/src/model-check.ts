@@ -10,6 +10,10 @@ export type ModelFile = {
   contextTokens: number;
   /** Keys and values of one token, all layers together. */
   cacheBytesPerToken: number;
+  /** Numbers in a hidden state. */
+  width: number;
+  /** Whether it has a head of its own that scores a query and a document. */
+  ranks: boolean;
   /** Whether it brings a chat template. */
   chat: boolean;
   /** Shapes in ggml order by tensor name. */
@@ -18,6 +22,9 @@ export type ModelFile = {
 
 /** Keys and values are kept as 16-bit floats. */
 const cacheElementBytes = 2;
+
+/** LLAMA_POOLING_TYPE_RANK in llama.h. */
+const rankPooling = 4;
 
 const largest = 2 ** 31 - 1;
 
@@ -55,6 +62,10 @@ export async function checkModel(file: string): Promise<ModelFile> {
     fileBytes: gguf.fileSize,
     contextTokens: count('context_length'),
     cacheBytesPerToken: Math.max(1, headsOfAllLayers * (keySize + valueSize) * cacheElementBytes),
+    width: count('embedding_length'),
+    ranks:
+      metadata.number(`${architecture}.pooling_type`) === rankPooling &&
+      gguf.tensors.some(({ name: tensor }) => tensor === 'cls.output.weight' || tensor === 'cls.weight'),
     chat: metadata.string('tokenizer.chat_template') !== undefined,
     tensors: new Map(gguf.tensors.map(({ name: tensor, shape }) => [tensor, shape])),
   };

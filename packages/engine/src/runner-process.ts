@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import path from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { AtelierError } from '@atelier/errors';
@@ -8,6 +9,7 @@ import type { EngineLogger } from './logger.ts';
 import {
   reportSchema,
   type Command,
+  type EncodeCommand,
   type GenerateCommand,
   type LoadCommand,
   type LoadedModel,
@@ -23,9 +25,13 @@ const entry = fileURLToPath(new URL('./runner/main.ts', import.meta.url));
 /** Told what becomes of one request; after the `finish` of its last choice, an answer or an `error` nothing follows. */
 export type Listener = (outcome: Omit<Outcome, 'id' | 'error'> & { error?: AtelierError }) => void;
 
-type NewRequest = Omit<GenerateCommand, 'id'> | Omit<PrepareCommand, 'id'> | Omit<TokenizeCommand, 'id'>;
+type NewRequest =
+  | Omit<EncodeCommand, 'id'>
+  | Omit<GenerateCommand, 'id'>
+  | Omit<PrepareCommand, 'id'>
+  | Omit<TokenizeCommand, 'id'>;
 
-/** `parts`: outcomes that are the last of their choice, or of the request where it has none, still to come. */
+/** `parts`: outcomes that are the last of their choice or input, or of the request where it has none, still to come. */
 type Request = { listener: Listener; adapter: string | undefined; parts: number };
 
 export type RunnerExit = {
@@ -44,6 +50,11 @@ export type RunnerProcessOptions = {
   /** Called once, before anybody who waits for the process hears that it has gone. */
   onExit: (exit: RunnerExit) => void;
 };
+
+function partsOf(command: NewRequest): number {
+  if (command.type === 'generate') return command.choices;
+  return command.type === 'encode' ? command.inputs.length : 1;
+}
 
 /** The engine's end of one runner: a process that has one base model loaded. It lives until closed or until it crashes. */
 export class RunnerProcess implements AsyncDisposable {
@@ -93,6 +104,11 @@ export class RunnerProcess implements AsyncDisposable {
     return this.#state;
   }
 
+  /** The name of the base model's file. */
+  get file(): string {
+    return path.basename(this.#path);
+  }
+
   get pid(): number {
     return this.#child.pid ?? 0;
   }
@@ -112,7 +128,7 @@ export class RunnerProcess implements AsyncDisposable {
     if (!this.#channel.send({ ...command, id }))
       throw new AtelierError('payload_too_large', { limit: maxCommandBytes });
     const adapter = command.type === 'tokenize' ? undefined : command.adapter?.path;
-    this.#requests.set(id, { listener, adapter, parts: command.type === 'generate' ? command.choices : 1 });
+    this.#requests.set(id, { listener, adapter, parts: partsOf(command) });
     return () => {
       if (this.#requests.delete(id)) this.#channel.send({ type: 'cancel', id });
     };
@@ -147,6 +163,7 @@ export class RunnerProcess implements AsyncDisposable {
     const request = this.#requests.get(id);
     if (!request) return;
     if (outcome.finish || outcome.prepared || outcome.tokenized) request.parts--;
+    request.parts -= outcome.encoded?.indexes.length ?? 0;
     if (error || request.parts === 0) this.#requests.delete(id);
     request.listener({ ...outcome, ...(error && { error: AtelierError.fromJSON(error) }) });
   }

@@ -7,13 +7,13 @@ import { forOnePrompt, longestTokenBytes } from './prompt-limit.ts';
 /** Makes the tokens that a model reads for the inputs of requests. */
 export class PromptMaker {
   readonly #model: LlamaModel;
-  readonly #prompts: PromptModel;
-  readonly #longestTokenBytes: number;
+  readonly model: PromptModel;
+  readonly longestTokenBytes: number;
 
   constructor(model: LlamaModel) {
     this.#model = model;
-    this.#prompts = promptModelOf(model.vocab, model.chatTemplate, createTemplateRenderer());
-    this.#longestTokenBytes = longestTokenBytes(model);
+    this.model = promptModelOf(model.vocab, model.chatTemplate, createTemplateRenderer());
+    this.longestTokenBytes = longestTokenBytes(model);
   }
 
   /**
@@ -21,7 +21,7 @@ export class PromptMaker {
    * what cannot have fewer than `limit` tokens.
    */
   async tokens(input: GenerateCommand['input'], limit: number, signal: AbortSignal): Promise<Int32Array> {
-    const prompts = forOnePrompt(this.#prompts, this.#longestTokenBytes, limit);
+    const prompts = forOnePrompt(this.model, this.longestTokenBytes, limit);
     switch (input.kind) {
       case 'text':
         return promptTokens(prompts, { kind: 'raw', text: input.text }, signal);

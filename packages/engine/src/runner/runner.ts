@@ -4,8 +4,17 @@ import { AtelierError, isAtelierError } from '@atelier/errors';
 import { loadNative, LlamaModel } from '@atelier/llama';
 import type { JsonChannel } from '../json-channel.ts';
 import { maxPromptTokens, maxReportedTokens } from '../limits.ts';
-import type { Command, GenerateCommand, LoadCommand, Outcome, Report, TokenizeCommand } from '../protocol.ts';
+import type {
+  Command,
+  EncodeCommand,
+  GenerateCommand,
+  LoadCommand,
+  Outcome,
+  Report,
+  TokenizeCommand,
+} from '../protocol.ts';
 import { ContextPool } from './context-pool.ts';
+import { Encoders } from './encoders.ts';
 import { log } from './log.ts';
 import { PromptMaker } from './prompt.ts';
 import { Generations } from './generations.ts';
@@ -18,9 +27,11 @@ type Channel = JsonChannel<Command, Report>;
 export class Runner {
   readonly #channel: Channel;
   readonly #options: LoadCommand;
+  readonly #model: LlamaModel;
   readonly #prompts: PromptMaker;
   readonly #generations: Generations;
   readonly #pool: ContextPool;
+  readonly #encoders: Encoders;
   /** Requests whose prompts are being made. */
   readonly #preparing = new Map<number, AbortController>();
   #stepping = false;
@@ -51,9 +62,11 @@ export class Runner {
   private constructor(options: LoadCommand, channel: Channel, model: LlamaModel) {
     this.#channel = channel;
     this.#options = options;
+    this.#model = model;
     this.#prompts = new PromptMaker(model);
     this.#generations = new Generations(model, options.contextTokens);
     this.#pool = new ContextPool(model, options, () => (this.#statisticsDue = 0));
+    this.#encoders = new Encoders(model, options, this.#prompts);
     const { parameters, vocab } = model;
     channel.send({ type: 'ready', model: { parameters, vocabularySize: vocab.size }, statistics: this.#statistics() });
   }
@@ -66,19 +79,26 @@ export class Runner {
       case 'tokenize':
         void this.#prepare(command.id, (signal) => this.#tokenize(command, signal));
         break;
+      case 'encode':
+        void this.#prepare(command.id, (signal) => this.#encode(command, signal));
+        break;
       case 'prepare': {
         const { id, adapter } = command;
-        this.#submit({ id, adapter, start: () => [{ id, prepared: true }], drop: () => {} });
+        if (this.#model.isEncoder) void this.#prepare(id, async () => this.#prepareEncoder(id));
+        else this.#submit({ id, adapter, start: () => [{ id, prepared: true }], drop: () => {} });
         break;
       }
       case 'cancel':
         this.#preparing.get(command.id)?.abort();
         this.#pool.cancel(command.id);
+        this.#encoders.cancel(command.id);
         break;
     }
   }
 
   async #generate(command: GenerateCommand, signal: AbortSignal): Promise<void> {
+    if (this.#model.isEncoder)
+      throw new AtelierError('invalid_request', { reason: 'this model gives embeddings and no text' });
     const { contextTokens } = this.#options;
     const prompt = await this.#prompts.tokens(command.input, contextTokens, signal);
     if (signal.aborted) return;
@@ -107,6 +127,20 @@ export class Runner {
     this.#report([{ id, tokenized: { count: prompt.length, ...(tokens && { tokens: [...prompt] }) } }]);
   }
 
+  async #encode(command: EncodeCommand, signal: AbortSignal): Promise<void> {
+    const made = await this.#encoders.prepare(command, signal);
+    if (!made) return;
+    this.#report([made.outcome]);
+    this.#promptTokens += made.job.sequences.reduce((sum, { tokens }) => sum + tokens.length, 0);
+    this.#encoders.add(made.job);
+    void this.#run();
+  }
+
+  #prepareEncoder(id: number): void {
+    this.#encoders.warmUp();
+    this.#report([{ id, prepared: true }]);
+  }
+
   /** Works on a request that is made ready without blocking the others; what it throws becomes the request's error. */
   async #prepare(id: number, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const abort = new AbortController();
@@ -130,8 +164,8 @@ export class Runner {
   async #run(): Promise<void> {
     if (this.#stepping) return;
     this.#stepping = true;
-    while (this.#pool.busy) {
-      for (const outcomes of this.#pool.steps()) {
+    while (this.#pool.busy || this.#encoders.busy) {
+      for (const outcomes of this.#steps()) {
         this.#report(outcomes);
         await this.#channel.drained();
         await nextTurn();
@@ -140,6 +174,11 @@ export class Runner {
     this.#stepping = false;
     this.#statisticsDue = 0;
     this.#report([]);
+  }
+
+  *#steps(): Generator<Outcome[], void, void> {
+    if (this.#pool.busy) yield* this.#pool.steps();
+    yield* this.#encoders.steps(() => this.#pool.busy);
   }
 
   #report(outcomes: Outcome[]): void {
@@ -152,7 +191,7 @@ export class Runner {
   #statistics(): Extract<Report, { type: 'ready' }>['statistics'] {
     return {
       residentBytes: process.memoryUsage.rss(),
-      adapters: this.#pool.adapters,
+      adapters: [...new Set([...this.#pool.adapters, ...this.#encoders.adapters])],
       promptTokens: this.#promptTokens,
       completionTokens: this.#pool.completionTokens,
     };

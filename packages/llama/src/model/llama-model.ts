@@ -89,6 +89,11 @@ export class LlamaModel implements Disposable {
     return this.metadata.requireNumber(`${this.architecture}.embedding_length`);
   }
 
+  /** Numbers in an embedding, where the model projects its hidden states to another width. */
+  get embeddingWidth(): number {
+    return this.call((pointer) => this.native.c.llama_model_n_embd_out(pointer));
+  }
+
   get layers(): number {
     return this.metadata.requireNumber(`${this.architecture}.block_count`);
   }

@@ -43,6 +43,7 @@ export class Vocab {
   >;
   readonly addBos: boolean;
   readonly addEos: boolean;
+  readonly addSep: boolean;
   private readonly c: CFunctions;
   private readonly lifetime: Lifetime;
   private specials: readonly SpecialToken[] | undefined;
@@ -70,6 +71,7 @@ export class Vocab {
     };
     this.addBos = c.llama_vocab_get_add_bos(pointer);
     this.addEos = c.llama_vocab_get_add_eos(pointer);
+    this.addSep = c.llama_vocab_get_add_sep(pointer);
   }
 
   /** Token ids of a text. Lone surrogates become U+FFFD. Throws `invalid_request` above 64 MiB of UTF-8, or for runs that native code cannot match. */
