@@ -1,11 +1,21 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { convertDataset, llamaStackProfile, type DatasetRecord } from '../src/index.ts';
+import {
+  convertDataset,
+  datasetRecordSchema,
+  llamaStackProfile,
+  mistralProfile,
+  type DatasetProfile,
+  type DatasetRecord,
+} from '../src/index.ts';
 
-async function converted(...rows: unknown[]): Promise<DatasetRecord[]> {
+const converted = (...rows: unknown[]): Promise<DatasetRecord[]> => convertedBy(llamaStackProfile, rows);
+
+async function convertedBy(profile: DatasetProfile, rows: readonly unknown[]): Promise<DatasetRecord[]> {
   async function* source(): AsyncIterable<Uint8Array> {
     for (const row of rows) yield Buffer.from(`${JSON.stringify(row)}\n`);
   }
-  return Array.fromAsync(convertDataset(source(), 'jsonl', llamaStackProfile));
+  return Array.fromAsync(convertDataset(source(), 'jsonl', profile));
 }
 
 const user = { role: 'user', content: 'q' };
@@ -93,4 +103,58 @@ describe('an uploaded rating', () => {
       converted({ prompt: 'q', chosen: 'a', rejected: 'b' }, { prompt: 'q', completion: 'a', label: true }),
     ).rejects.toMatchObject({ details: { line: 2 } });
   });
+});
+
+describe('an uploaded text with a hole', () => {
+  it.each([
+    ['Mistral', mistralProfile],
+    ['Llama Stack', llamaStackProfile],
+  ])('has a prefix, a middle and a suffix, by %s', async (_, profile) => {
+    const hole = { prefix: 'a', middle: 'b', suffix: '' };
+    expect(await convertedBy(profile, [hole])).toEqual([{ kind: 'fim', ...hole }]);
+    await expect(convertedBy(profile, [{ ...hole, middle: ' ' }])).rejects.toMatchObject({
+      details: { field: 'middle', reason: 'must not be empty' },
+    });
+    await expect(convertedBy(profile, [{ middle: 'b', suffix: 'c' }])).rejects.toMatchObject({
+      details: { field: 'prefix', reason: 'is missing' },
+    });
+  });
+});
+
+it('any row of these fields gives a record or an error that names a field and quotes nothing', async () => {
+  const secret = 'Xyzzy';
+  const text = fc.constantFrom('', ' ', 'fine', `${secret} text`, '\ud800');
+  const message = fc.record(
+    {
+      role: fc.constantFrom('system', 'user', 'assistant', 'tool', secret, 3),
+      content: fc.oneof(text, fc.constant(null)),
+    },
+    { requiredKeys: [] },
+  );
+  const value = fc.oneof(text, fc.array(message, { maxLength: 4 }), fc.boolean(), fc.constant(null), message);
+  const row = fc.dictionary(
+    fc.constantFrom('prompt', 'chosen', 'rejected', 'completion', 'label', 'prefix', 'middle', 'suffix', secret),
+    value,
+    { maxKeys: 4 },
+  );
+  const fields =
+    /^(\(row\)|(prompt|chosen|rejected|completion|label|prefix|middle|suffix)(\[\d+\](\.(role|content))?)?)$/;
+  let records = 0;
+  await fc.assert(
+    fc.asyncProperty(row, async (made) => {
+      const outcome = await converted(made).catch((error: Error) => error);
+      if (Array.isArray(outcome)) {
+        records++;
+        expect(() => datasetRecordSchema.parse(outcome[0])).not.toThrow();
+        return;
+      }
+      expect(outcome).toMatchObject({
+        code: 'invalid_dataset',
+        details: { line: 1, field: expect.stringMatching(fields) },
+      });
+      expect(JSON.stringify(outcome) + outcome.message).not.toContain(secret);
+    }),
+    { numRuns: 1000, examples: [[{ prompt: 'fine', chosen: 'fine', rejected: 'fine' }]] },
+  );
+  expect(records).toBeGreaterThan(0);
 });

@@ -15,6 +15,7 @@ import { layOutExamples } from '../src/objectives/preference/lay-out.ts';
 import { buildPreferenceLoss, likelihoodsOnly } from '../src/objectives/preference/loss.ts';
 import { losses } from '../src/objectives/preference/preference.ts';
 import { askReference } from '../src/objectives/preference/reference.ts';
+import { lossChunks } from '../src/operations/cross-entropy.ts';
 import { fillNormal, randomStream } from '../src/random.ts';
 import { BatchProgram } from '../src/run/batch-program.ts';
 import type { BatchArrays, BatchLayout } from '../src/run/batch.ts';
@@ -287,6 +288,30 @@ describe('the gradient', () => {
       }
     },
   );
+
+  it('is the same where the output head is cut into chunks', async () => {
+    const wide = path.join(root, 'wide.gguf');
+    await writeTinyModel(wide, { dim: 16, ff: 16, layers: 1, heads: 2, kvHeads: 1, vocabSize: 20_000, tied: true });
+    using weights = await Weights.load(device, wide, await readGguf(wide), { ...lora, targets: ['o'] });
+    const examples = examplesOf('dpo');
+    const h = settings({ preferenceBeta: 1 });
+    // The chunks follow the room for wanted positions: 1,700 rows of 20,000 logits are two, 40 are one.
+    const [one, two] = [40, 1700].map((wanted) => {
+      const roomy = { ...layout, wanted };
+      const members = bins.map((bin) => bin.filter((index) => index < examples.length));
+      const reference = Float32Array.from({ length: 6 }, (_, i) => -40 - i);
+      const batch = layOutExamples(examples, members, roomy, { perToken: false, countsAnswers: false, reference });
+      using program = new BatchProgram(device, weights, buildPreferenceLoss(losses.dpo, h), roomy, train);
+      weights.clearGradients();
+      const { loss, outputs } = program.run(batch);
+      return { loss, outputs, gradients: weights.parameters.map(({ value }) => download(device, value.gradientSum)) };
+    });
+    expect(lossChunks(1700, 20_000).length).toBe(2);
+    expect(two!.loss).toBeCloseTo(one!.loss, 4);
+    for (const [index, gradient] of one!.gradients.entries())
+      for (const [i, value] of gradient.entries()) expect(two!.gradients[index]![i]).toBeCloseTo(value, 4);
+    expect(Math.max(...one!.gradients.flatMap((gradient) => Array.from(gradient, Math.abs)))).toBeGreaterThan(1e-3);
+  });
 });
 
 describe('the reference', () => {

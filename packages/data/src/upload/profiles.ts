@@ -1,6 +1,7 @@
-/** Which forms of rows each API takes, as its documents say. */
+/** Which forms of rows each API takes: as its documents say and, where it serves what they leave out, holes in texts. */
 import { completionShape, type CompletionShape } from './completion-shape.ts';
 import { conversationShape } from './conversation-shape.ts';
+import { holeShape } from './hole-shape.ts';
 import { preferenceShape, ratingShape } from './preference-shape.ts';
 import type { Shape } from './shape.ts';
 import { textShape } from './text-shape.ts';
@@ -32,10 +33,11 @@ export const mistralProfile: DatasetProfile = {
     conversationShape(mistralConversation),
     conversationShape({ ...mistralConversation, field: 'interactions' }),
     textShape,
+    holeShape,
   ],
 };
 
 /** Llama Stack leaves the form of its data sets open; these are the ones in use for what it trains. */
 export const llamaStackProfile: DatasetProfile = {
-  jsonl: [preferenceShape, ratingShape, conversationShape(mistralConversation), textShape],
+  jsonl: [preferenceShape, ratingShape, conversationShape(mistralConversation), textShape, holeShape],
 };

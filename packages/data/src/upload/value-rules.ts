@@ -27,7 +27,7 @@ function check(value: unknown, field: string, depth: number): void {
 /** A field's name as far as it says nothing of the row: a known field, and the place in its list. */
 function fieldBelow(field: string, key: string, depth: number, inList: boolean): string {
   if (depth === 0) return publicNames.has(key) ? key : field;
-  return depth === 1 && inList ? `${field}[${key}]` : field;
+  return depth === 1 && inList && field !== wholeRow ? `${field}[${key}]` : field;
 }
 
 /** Field names that an error may say, because every data set has them. */
@@ -44,6 +44,9 @@ const publicNames = new Set([
   'chosen',
   'rejected',
   'label',
+  'prefix',
+  'middle',
+  'suffix',
 ]);
 
 function textProblem(text: string): string | undefined {
