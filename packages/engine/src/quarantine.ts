@@ -36,6 +36,7 @@ export class Quarantine {
     { suspect: path, whileLoading, signal }: Pick<RunnerExit, 'suspect' | 'whileLoading' | 'signal'>,
     now = Date.now(),
   ): void {
+    if (path === undefined) return;
     const version = fileVersion(path);
     let entry = this.#entries.get(path);
     if (entry?.version !== version) entry = { version, whileLoading: 0, faults: [] };

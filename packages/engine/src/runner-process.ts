@@ -32,7 +32,7 @@ type NewRequest =
   | Omit<TokenizeCommand, 'id'>;
 
 /** `parts`: outcomes that are the last of their choice or input, or of the request where it has none, still to come. */
-type Request = { listener: Listener; adapter: string | undefined; parts: number };
+type Request = { listener: Listener; adapter: string | undefined; grammar: boolean; parts: number };
 
 export type RunnerExit = {
   code: number | null;
@@ -40,8 +40,8 @@ export type RunnerExit = {
   /** Somebody ended it on purpose. */
   asked: boolean;
   whileLoading: boolean;
-  /** The file that a crash is put down to. */
-  suspect: string;
+  /** The file that a crash is put down to; undefined when a request is as likely to have caused it. */
+  suspect: string | undefined;
 };
 
 export type RunnerProcessOptions = {
@@ -128,7 +128,8 @@ export class RunnerProcess implements AsyncDisposable {
     if (!this.#channel.send({ ...command, id }))
       throw new AtelierError('payload_too_large', { limit: maxCommandBytes });
     const adapter = command.type === 'tokenize' ? undefined : command.adapter?.path;
-    this.#requests.set(id, { listener, adapter, parts: partsOf(command) });
+    const grammar = command.type === 'generate' && command.grammar !== undefined;
+    this.#requests.set(id, { listener, adapter, grammar, parts: partsOf(command) });
     return () => {
       if (this.#requests.delete(id)) this.#channel.send({ type: 'cancel', id });
     };
@@ -192,12 +193,12 @@ export class RunnerProcess implements AsyncDisposable {
     for (const { listener } of lost) listener({ error });
   }
 
-  /** The file that a crash is put down to: an adapter that was asked for but had not been seen to work, or the model. */
-  #suspect(): string {
-    const untried = [...this.#requests.values()].find(
-      ({ adapter }) => adapter && !this.#statistics.adapters.includes(adapter),
-    );
-    return untried?.adapter ?? this.#path;
+  /** An adapter that was asked for but had not been seen to work, or the model; nothing when there are grammars of users. */
+  #suspect(): string | undefined {
+    const requests = [...this.#requests.values()];
+    const untried = requests.find(({ adapter }) => adapter && !this.#statistics.adapters.includes(adapter));
+    if (untried) return untried.adapter;
+    return requests.some(({ grammar }) => grammar) ? undefined : this.#path;
   }
 
   #log(output: Readable): void {

@@ -8,10 +8,19 @@ import { Generations, type Generation } from '../src/runner/generations.ts';
 
 export type Settings = Partial<Omit<GenerateRequest, 'model' | 'owner' | 'timeoutMs'>>;
 
+const made = new Map<LlamaModel, Generations>();
+
+/** What is kept for a model, to be disposed before it. */
+export function generationsOf(model: LlamaModel): Generations {
+  const generations = made.get(model) ?? new Generations(model, 512);
+  made.set(model, generations);
+  return generations;
+}
+
 /** One generation for each choice of a request. */
 export function start(model: LlamaModel, id: number, prompt: Int32Array, settings: Settings): Generation[] {
   const command = generationSchema.parse({ input: { kind: 'tokens', tokens: [...prompt] }, ...settings });
-  return new Generations(model, 512).start({ type: 'generate', id, ...command }, prompt);
+  return generationsOf(model).start({ type: 'generate', id, ...command }, prompt);
 }
 
 /** The tokens of each choice and everything that was reported of it. */

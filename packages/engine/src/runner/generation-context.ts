@@ -42,8 +42,9 @@ export class GenerationContext implements Disposable {
   #active: Member[] = [];
   readonly #pace = new StepPace();
   readonly #threads: ThreadChoice;
-  /** Since the context was made. */
+  /** Since the context was made: tokens generated, and tokens of prompts and texts that went through the model. */
   completionTokens = 0;
+  computedTokens = 0;
 
   constructor({ model, adapter, threads, maxSequences, cacheTokens }: GenerationContextOptions) {
     this.#model = model;
@@ -104,7 +105,10 @@ export class GenerationContext implements Disposable {
     const ms = this.#decode();
     if (ms === undefined) return this.#makeRoom();
     if (slices.some(({ count }) => count > 1)) this.#pace.observe(this.#batch.length, ms);
-    for (const { member, count } of slices) member.sequence.cached += count;
+    for (const { member, count } of slices) {
+      member.sequence.cached += count;
+      this.computedTokens += count;
+    }
     return outputs.flatMap(({ member, index }) => this.#advance(member, index));
   }
 

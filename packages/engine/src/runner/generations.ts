@@ -3,6 +3,7 @@ import { Candidates, Grammar, type LlamaModel } from '@atelier/llama';
 import { maxCachedGrammars } from '../limits.ts';
 import type { GenerateCommand } from '../protocol.ts';
 import { GrammarGate } from './grammar-gate.ts';
+import { watched } from './grammar-watch.ts';
 import { reasoningMarks, ReasoningSplitter, type ReasoningMarks } from './reasoning.ts';
 import { RepeatedNgrams } from './repeated-ngrams.ts';
 import { createSampler } from './sampling.ts';
@@ -16,7 +17,7 @@ export type Generation = { sequence: Sequence; chooser: TokenChooser };
 const longestMarkTokens = 32;
 
 /** Turns requests into sequences, with what it knows of one model. */
-export class Generations {
+export class Generations implements Disposable {
   readonly #model: LlamaModel;
   readonly #contextTokens: number;
   readonly #ends: readonly number[];
@@ -49,7 +50,7 @@ export class Generations {
     using made = new DisposableStack();
     const generations = Array.from({ length: command.choices }, (_, choice): Generation => {
       const sampler = made.use(createSampler(this.#model, sampling, prompt, this.#contextTokens, choice));
-      const gate = made.use(this.#gate(command.grammar, marks, open, bytesOf));
+      const gate = made.use(this.#gate(command, marks, open, bytesOf));
       const splitter = marks && new ReasoningSplitter(marks, open);
       return {
         sequence: new Sequence({ id, choice, prompt, maxTokens, contextTokens: this.#contextTokens, stop, splitter }),
@@ -69,8 +70,13 @@ export class Generations {
     return generations;
   }
 
+  [Symbol.dispose](): void {
+    for (const grammar of this.#grammars.values()) grammar[Symbol.dispose]();
+    this.#grammars.clear();
+  }
+
   #gate(
-    grammar: GenerateCommand['grammar'],
+    { id, grammar }: GenerateCommand,
     marks: ReasoningMarks | undefined,
     open: boolean,
     bytesOf: (token: number) => Uint8Array,
@@ -78,7 +84,8 @@ export class Generations {
     if (!grammar) return undefined;
     const stages = grammar.lazy ? [grammar.lazy.triggers] : [];
     return new GrammarGate({
-      grammar: this.#compiled(grammar.gbnf).clone(),
+      id,
+      grammar: watched(id, () => this.#compiled(grammar.gbnf).clone()),
       candidates: this.#candidates,
       stages: marks && open ? [[marks.end], ...stages] : stages,
       thought: open ? undefined : marks,

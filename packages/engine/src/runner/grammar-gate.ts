@@ -1,12 +1,16 @@
 import { AtelierError } from '@atelier/errors';
 import type { Candidates, Grammar } from '@atelier/llama';
+import { tooManyWays, watched } from './grammar-watch.ts';
 import { MarkerMatcher } from './marker-matcher.ts';
 import type { ReasoningMarks } from './reasoning.ts';
 
-/** A grammar can be read in ever more ways as a text grows; others wait meanwhile. Processor time of one token. */
-const maxTokenMs = 1000;
+/** A grammar can be read in ever more ways as a text grows, and others wait meanwhile: processor time that a text may take. */
+const firstMs = 2000;
+const tokenMs = 100;
 
 export type GateOptions = {
+  /** Who is to blame if it takes for ever. */
+  id: number;
   /** Taken over. */
   grammar: Grammar;
   candidates: Candidates;
@@ -19,14 +23,18 @@ export type GateOptions = {
 
 /** Keeps the tokens of one text to a grammar, from the beginning or once what it waits for has come. */
 export class GrammarGate implements Disposable {
+  readonly #id: number;
   readonly #grammar: Grammar;
   readonly #candidates: Candidates;
   readonly #stages: MarkerMatcher[];
   readonly #bytesOf: (token: number) => Uint8Array;
+  #spentMs = 0;
+  #tokens = 0;
   /** Until the first token. */
   #thought: ReasoningMarks | undefined;
 
-  constructor({ grammar, candidates, stages, thought, bytesOf }: GateOptions) {
+  constructor({ id, grammar, candidates, stages, thought, bytesOf }: GateOptions) {
+    this.#id = id;
     this.#grammar = grammar;
     this.#candidates = candidates;
     this.#stages = stages.map((markers) => new MarkerMatcher(markers));
@@ -56,6 +64,7 @@ export class GrammarGate implements Disposable {
 
   /** The token comes next; the candidates are overwritten. */
   accept(token: number): void {
+    this.#tokens++;
     const begins = this.#beginsThought(token);
     const { end } = this.#thought ?? {};
     this.#thought = undefined;
@@ -80,10 +89,11 @@ export class GrammarGate implements Disposable {
 
   #timed<T>(work: () => T): T {
     const start = process.threadCpuUsage();
-    const result = work();
+    const result = watched(this.#id, work);
     const { user, system } = process.threadCpuUsage(start);
-    if (user + system > maxTokenMs * 1000)
-      throw new AtelierError('invalid_request', { reason: 'the grammar can be read in too many ways at once' });
+    this.#spentMs += (user + system) / 1000;
+    if (this.#spentMs > firstMs + this.#tokens * tokenMs)
+      throw new AtelierError('invalid_request', { reason: tooManyWays });
     return result;
   }
 }

@@ -6,7 +6,7 @@ import { invalid } from '../arguments.ts';
 import { readGrammar, terminal, type Element, type Rules } from './gbnf-rules.ts';
 
 /** Ways to begin one rule, each of which native code keeps as a stack. */
-const maxWays = 20_000;
+const maxWays = 5000;
 /** Steps of the native search for rules that begin with themselves, which looks at a rule each time it meets it. */
 const maxSearch = 2_000_000;
 
