@@ -1,6 +1,12 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Engine, GenerateEvent, GenerateRequest } from '../src/index.ts';
+import { reportSchema } from '../src/protocol.ts';
 import { ask, endless, long, say, tinyEngine, TinyModels, until, type Question } from './tiny-engine.ts';
 
 /** ChatML that leaves thoughts out of earlier replies, and begins one itself when a tool is called think. */
@@ -109,18 +115,28 @@ test('a deadline ends a request, wherever it is', async () => {
   await until(() => engine.status().running === 0);
 });
 
-test(
-  'a grammar that keeps native code busy is the fault of its request, not of the model',
-  { timeout: 120_000 },
-  async () => {
-    const many = Array.from({ length: 12 }, (_, i) => `[a-z]{0,${i + 1}} [a-z]{0,${i + 2}}`).join(' | ');
-    const gbnf = `root ::= ${'a '.repeat(12)}\na ::= ${many}`;
-    const asked = ask(engine, { model, input: say('bcd'), maxTokens: 60, grammar: { gbnf } });
-    await expect(asked).rejects.toMatchObject({ code: 'invalid_request' });
-    expect(engine.status().quarantined).toEqual([]);
-    expect((await ask(engine, { model, input: say('bcd'), maxTokens: 2 })).usage.completionTokens).toBeLessThan(3);
-  },
-);
+test('a grammar that keeps native code busy is the fault of its request, not of the model', async () => {
+  const many = Array.from({ length: 12 }, (_each, i) => `[a-z]{0,${i + 1}} [a-z]{0,${i + 2}}`).join(' | ');
+  const gbnf = `root ::= ${'a '.repeat(12)}\na ::= ${many}`;
+  const asked = ask(engine, { model, input: say('bcd'), maxTokens: 60, grammar: { gbnf } });
+  await expect(asked).rejects.toMatchObject({
+    code: 'invalid_request',
+    details: { reason: 'the grammar can be read in too many ways at once' },
+  });
+  expect(engine.status()).toMatchObject({ quarantined: [], crashes: 0 });
+}, 120_000);
+
+test('one that keeps it busy in a single call ends the process, and the engine hears whose it was', async () => {
+  const child = spawn(process.execPath, ['--no-warnings', fileURLToPath(new URL('busy-grammar.ts', import.meta.url))], {
+    stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
+  });
+  const exited = once(child, 'exit');
+  const report = await text(child.stdio[3] as Readable);
+  expect(reportSchema.parse(JSON.parse(report))).toMatchObject({
+    outcomes: [{ id: 7, error: { code: 'invalid_request' } }],
+  });
+  expect(await exited).toEqual([null, 'SIGKILL']);
+}, 120_000);
 
 /** Numbers at every edge, long strings, deep and odd structures. */
 const odd = fc.oneof(

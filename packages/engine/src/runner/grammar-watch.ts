@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import type { Report } from '../protocol.ts';
 
 /** A call takes milliseconds. Seconds are counted by the thread that looks on, which a busy machine slows down as well. */
-const patienceSeconds = 4;
+const patienceSeconds = 3;
 
 export const tooManyWays = 'the grammar can be read in too many ways at once';
 

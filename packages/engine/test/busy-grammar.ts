@@ -1,0 +1,8 @@
+/** Works on grammars: a call that ends for request 6, and for request 7 one that does not. */
+import { startGrammarWatch, watched } from '../src/runner/grammar-watch.ts';
+
+startGrammarWatch();
+watched(6, () => {});
+watched(7, () => {
+  for (;;);
+});
