@@ -20,6 +20,7 @@ test('a model is described when it is loaded', async () => {
     architecture: 'llama',
     parameters: expect.any(Number),
     vocabularySize: 320,
+    width: 64,
     contextTokens: 256,
     chat: false,
   };
