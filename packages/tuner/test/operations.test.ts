@@ -254,11 +254,19 @@ describe.each([
     Float32Array.from({ length: count }, (_, i) => at(i));
 
   it('pool', () => {
-    let shares: Tensor;
+    let rowOf: Tensor;
+    let share: Tensor;
     check(
       { x: [8, 5] },
-      (tape, { x }, memory) => pool(tape, x!, (shares = givenTensor(memory, [5, 3])), 3),
-      () => upload(device, shares, new Float32Array([0.5, 0.5, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, -0.5, 0.5, 0])),
+      (tape, { x }, memory) => {
+        rowOf = memory.reserve([5], I32);
+        share = givenTensor(memory, [1, 5]);
+        return pool(tape, x!, { rowOf, share }, 3);
+      },
+      () => {
+        upload(device, rowOf, new Int32Array([2, 0, 2, 0, 0]));
+        upload(device, share, new Float32Array([0.5, 1, 0.5, -2, 0]));
+      },
     );
   });
 

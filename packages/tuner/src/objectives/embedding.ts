@@ -9,7 +9,6 @@ import { download, downloadIntegers } from '../graph/memory.ts';
 import { addGiven, softmaxLoss, squaredLoss } from '../operations/row-losses.ts';
 import { normalise, rowDots } from '../operations/cosine.ts';
 import { linear } from '../operations/linear.ts';
-import { pool } from '../operations/pooling.ts';
 import { LinearHead } from './linear-head.ts';
 import type { BuildLoss, Metrics, Objective, Setting } from './objective.ts';
 import { RowInputsOnDevice } from './row-inputs.ts';
@@ -79,10 +78,10 @@ const scoreInputs: RowInputs<Pair> = (pairs, { rows: room = 0 }) => {
 
 function contrastiveLoss(temperature: number): BuildLoss {
   return ({ device, tape, memory, hidden, layout, train }) => {
-    const { wanted, rows = 0 } = layout;
+    const { rows = 0 } = layout;
     const given = new RowInputsOnDevice(device, memory);
     const [first, second] = [0, 1].map((index) =>
-      normalise(tape, pool(tape, hidden, given.input(`shares.${index}`, [wanted, rows]), rows), temperature ** -0.5),
+      normalise(tape, given.pool(tape, hidden, `share.${index}`, layout), temperature ** -0.5),
     );
     const own = given.input('own', [rows, rows]);
     const blocked = given.input('blocked', [rows, rows]);
@@ -103,11 +102,9 @@ function contrastiveLoss(temperature: number): BuildLoss {
 }
 
 const cosineLoss: BuildLoss = ({ device, tape, memory, hidden, layout, train }) => {
-  const { wanted, rows = 0 } = layout;
+  const { rows = 0 } = layout;
   const given = new RowInputsOnDevice(device, memory);
-  const [first, second] = [0, 1].map((index) =>
-    normalise(tape, pool(tape, hidden, given.input(`shares.${index}`, [wanted, rows]), rows)),
-  );
+  const [first, second] = [0, 1].map((index) => normalise(tape, given.pool(tape, hidden, `share.${index}`, layout)));
   const cosine = rowDots(tape, first!, second!);
   const loss = squaredLoss(tape, cosine, given.input('targets', [1, rows]), given.input('present', [1, rows]), train);
   return {

@@ -2,7 +2,6 @@
 import type { Prompt } from '@atelier/data';
 import { download } from '../graph/memory.ts';
 import { linear } from '../operations/linear.ts';
-import { pool } from '../operations/pooling.ts';
 import { sigmoidLoss } from '../operations/row-losses.ts';
 import { LinearHead } from './linear-head.ts';
 import type { BuildLoss, Metrics, Objective, ObjectiveData, Setting } from './objective.ts';
@@ -53,9 +52,9 @@ function answered({ messages }: Placed<'preference'>['record'], answer: string, 
 /** -log sigmoid(r(chosen) - r(rejected)). The bias is no part of a difference and stays 0. */
 function rewardLoss(head: LinearHead): BuildLoss {
   return ({ device, tape, memory, hidden, layout, train }) => {
-    const { wanted, rows = 0 } = layout;
+    const { rows = 0 } = layout;
     const given = new RowInputsOnDevice(device, memory);
-    const difference = pool(tape, hidden, given.input('difference', [wanted, rows]), rows);
+    const difference = given.pool(tape, hidden, 'difference', layout);
     const margin = linear(tape, head.layer(0).weight, difference);
     const loss = sigmoidLoss(tape, margin, given.input('targets', [1, rows]), given.input('weights', [1, rows]), train);
     return {
@@ -64,7 +63,7 @@ function rewardLoss(head: LinearHead): BuildLoss {
         given.upload({
           ...batch,
           // The head is linear, so it may as well look at the difference of the two.
-          inputs: { ...inputs, difference: minus(inputs['shares.0']!, inputs['shares.1']!) },
+          inputs: { ...inputs, difference: minus(inputs['share.0']!, inputs['share.1']!) },
         }),
       read: () => ({
         loss: download(device, loss)[0]!,

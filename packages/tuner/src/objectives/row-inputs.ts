@@ -2,7 +2,10 @@
 import { upload, type Memory } from '../graph/memory.ts';
 import type { Tensor } from '../graph/operators.ts';
 import type { Device } from '../graph/device.ts';
-import type { BatchArrays } from '../run/batch.ts';
+import { I32, type Tape } from '../graph/tape.ts';
+import type { Value } from '../graph/value.ts';
+import { pool } from '../operations/pooling.ts';
+import type { BatchArrays, BatchLayout } from '../run/batch.ts';
 
 export class RowInputsOnDevice {
   readonly #device: Device;
@@ -19,6 +22,13 @@ export class RowInputsOnDevice {
     const tensor = this.#memory.reserve(shape);
     this.#tensors.set(name, tensor);
     return tensor;
+  }
+
+  /** Joins positions of the batch to its rows, by the share that `name` says each position has. */
+  pool(tape: Tape, hidden: Value, name: string, { wanted, rows = 0 }: BatchLayout): Value {
+    let rowOf = this.#tensors.get('rowOf');
+    if (!rowOf) this.#tensors.set('rowOf', (rowOf = this.#memory.reserve([wanted], I32)));
+    return pool(tape, hidden, { rowOf, share: this.input(name, [1, wanted]) }, rows);
   }
 
   upload({ inputs = {} }: BatchArrays): void {

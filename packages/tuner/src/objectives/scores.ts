@@ -3,7 +3,6 @@ import { probabilities, type Prompt } from '@atelier/data';
 import { download } from '../graph/memory.ts';
 import { addBias } from '../operations/elementwise.ts';
 import { linear } from '../operations/linear.ts';
-import { pool } from '../operations/pooling.ts';
 import { sigmoidLoss, softmaxLoss, squaredLoss } from '../operations/row-losses.ts';
 import { LinearHead, outputsOf, type Unit } from './linear-head.ts';
 import type { BuildLoss, Metrics, Objective, Setting } from './objective.ts';
@@ -113,9 +112,9 @@ const lossOf = { single: softmaxLoss, multi: sigmoidLoss, scalar: squaredLoss };
 
 function scoreLoss(targets: readonly Target[], head: LinearHead): BuildLoss {
   return ({ device, tape, memory, hidden, layout, train }) => {
-    const { wanted, rows = 0 } = layout;
+    const { rows = 0 } = layout;
     const given = new RowInputsOnDevice(device, memory);
-    const pooled = pool(tape, hidden, given.input('shares.0', [wanted, rows]), rows);
+    const pooled = given.pool(tape, hidden, 'share.0', layout);
     const parts = targets.map((target, index) => {
       const outputs = outputsOf(target);
       const { weight, bias } = head.layer(index);

@@ -92,8 +92,8 @@ export type RowInputs<Known> = (
 ) => { readonly inputs: BatchArrays['inputs']; readonly weightSum: number };
 
 /**
- * Rows as the training loop takes them. Besides what `inputs` gives, a batch has the shares that pool each row's sequences
- * (see pooling.ts), F32 [wanted, rows]: `shares.0`, and `shares.1` of second sequences.
+ * Rows as the training loop takes them. Besides what `inputs` gives, a batch has what pools each row's sequences (see
+ * pooling.ts): `rowOf`, `share.0`, and `share.1` of second sequences.
  */
 export function sequenceData<Known>(
   { rows, truncated }: SequenceRows<Known>,
@@ -128,7 +128,7 @@ export function sequenceData<Known>(
         ...arrays,
         weightSum: made.weightSum,
         rowCount: chosen.length,
-        inputs: { ...shares(chosen, pooling, layout), ...made.inputs },
+        inputs: { ...shares(chosen, pooling, layout.wanted), ...made.inputs },
       };
     },
   };
@@ -164,17 +164,18 @@ function sideBySide(sequences: readonly Int32Array[], pooling: Pooling): Paramet
 function shares<Known>(
   rows: readonly SequenceRow<Known>[],
   pooling: Pooling,
-  { wanted, rows: room = 0 }: BatchLayout,
-): Record<string, Float32Array> {
-  const count = rows[0]?.sequences.length ?? 0;
-  const matrices = Array.from({ length: count }, () => new Float32Array(wanted * room));
+  wanted: number,
+): Record<string, Int32Array | Float32Array> {
+  const rowOf = new Int32Array(wanted);
+  const each = Array.from({ length: rows[0]?.sequences.length ?? 0 }, () => new Float32Array(wanted));
   let position = 0;
   for (const [row, { sequences }] of rows.entries()) {
     for (const [index, { length }] of sequences.entries()) {
-      const positions = pooling === 'mean' ? length : 1;
-      matrices[index]!.fill(1 / positions, row * wanted + position, row * wanted + position + positions);
-      position += positions;
+      const next = position + (pooling === 'mean' ? length : 1);
+      rowOf.fill(row, position, next);
+      each[index]!.fill(1 / (next - position), position, next);
+      position = next;
     }
   }
-  return Object.fromEntries(matrices.map((matrix, index) => [`shares.${index}`, matrix]));
+  return { rowOf, ...Object.fromEntries(each.map((share, index) => [`share.${index}`, share])) };
 }

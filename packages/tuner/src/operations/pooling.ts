@@ -1,31 +1,23 @@
 import type { Tensor } from '../graph/operators.ts';
-import type { Tape } from '../graph/tape.ts';
+import { F32, type Tape } from '../graph/tape.ts';
 import { requireShape, type Value } from '../graph/value.ts';
 
+/** Where each position of x goes: the row it is added to, I32 [positions], and how much of it, F32 [1, positions]. */
+export type Shares = { readonly rowOf: Tensor; readonly share: Tensor };
+
 /**
- * Joins rows: x [width, positions], shares F32 [positions, rows] -> [width, rows], each a sum of x's rows by its shares.
- * Mean, last and first-token pooling of packed sequences are the same product with other shares.
+ * Joins positions to rows: x [width, positions] -> [width, rows], each the sum of its positions by their shares. Mean, last
+ * and first-token pooling of packed sequences differ in the shares alone; a position with share 0 belongs to no row.
  */
-export function pool(tape: Tape, x: Value, shares: Tensor, rows: number): Value {
-  const [width = 0, positions = 0] = x.shape;
+export function pool(tape: Tape, x: Value, { rowOf, share }: Shares, rows: number): Value {
+  const [width = 0] = x.shape;
   requireShape('pool', x, x.shape.length === 2, 'a matrix');
   const { c } = tape;
   const ctx = tape.context;
-  const transposed = (tensor: Tensor): Tensor => c.ggml_cont(ctx, c.ggml_transpose(ctx, tensor));
-  const product = {
-    transposeB: false,
-    n: width,
-    alpha: 1,
-    beta: 0 as const,
-    a: { at: 0, ld: positions },
-    b: { at: 0, ld: width },
-    c: { at: 0, ld: width },
-  };
-  const tensor = tape.blas
-    ? tape.product(shares, x.tensor, [width, rows], [{ ...product, transposeA: false, m: rows, k: positions }])
-    : c.ggml_mul_mat(ctx, transposed(x.tensor), shares);
-  return tape.record(`pooled ${x.name}`, tensor, [width, rows], [x], (dy) => {
-    if (tape.blas) tape.accumulateProduct(x, shares, dy, { ...product, transposeA: true, m: positions, k: rows });
-    else tape.accumulate(x, c.ggml_mul_mat(ctx, transposed(dy), transposed(shares)), true);
-  });
+  const empty = c.ggml_new_tensor_2d(ctx, F32, width, rows);
+  // The gradient of a look-up is this very sum.
+  const tensor = c.ggml_get_rows_back(ctx, c.ggml_mul(ctx, x.tensor, share), rowOf, empty);
+  return tape.record(`pooled ${x.name}`, tensor, [width, rows], [x], (dy) =>
+    tape.accumulate(x, c.ggml_mul(ctx, c.ggml_get_rows(ctx, dy, rowOf), share), true),
+  );
 }
