@@ -4,7 +4,7 @@ import path from 'node:path';
 import { applyHead, embeddingOf, encodeHead, joinHidden, parseHead, type Head } from '@atelier/data';
 import { Adapter, Batch, LlamaContext, LlamaModel, loadNative } from '@atelier/llama';
 import { readGguf } from '@atelier/llama/gguf';
-import { writeTinyModel } from '@atelier/llama/testing';
+import { writeTinyBert, writeTinyModel } from '@atelier/llama/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Device } from '../src/graph/device.ts';
 import { download, upload } from '../src/graph/memory.ts';
@@ -25,10 +25,13 @@ const poolings = ['mean', 'last', 'cls'] as const;
 
 let directory: string;
 let model: string;
+let bert: string;
 beforeAll(async () => {
   loadNative({ gpu: 'off' });
   directory = await mkdtemp(path.join(tmpdir(), 'tuner-objectives-'));
   model = path.join(directory, 'tiny.gguf');
+  bert = path.join(directory, 'bert.gguf');
+  await writeTinyBert(bert, { dim: 32, ff: 64 });
   await writeTinyModel(model, { dim: 32, ff: 64, chatTemplate });
 });
 afterAll(() => rm(directory, { recursive: true }));
@@ -38,17 +41,20 @@ type Opened = { device: Device; weights: Weights; objective: Objective; paramete
 /** A task with its parameters, of the head too, drawn at random. */
 async function open(
   task: SequenceTask,
-  pooling: (typeof poolings)[number],
+  pooling: (typeof poolings)[number] | undefined,
   blas = true,
+  file = model,
 ): Promise<Opened & AsyncDisposable> {
   await writeSequenceRecords(directory, sequenceRecords[task]);
   const device = Device.open({ gpu: 'off', threads: 1, blas });
-  const weights = await Weights.load(device, model, await readGguf(model), lora);
+  const base = await readGguf(file);
+  const weights = await Weights.load(device, file, base, lora);
   const objective = await createObjective({
-    spec: specOf(task, model, { pooling, temperature: 0.5 }),
+    spec: specOf(task, file, { pooling, temperature: 0.5 }),
     device,
     weights,
-    baseModel: model,
+    baseModel: file,
+    base,
     train: [path.join(directory, 'train.jsonl')],
     validation: [],
     limit: 64,
@@ -147,15 +153,28 @@ describe('a row', () => {
   });
 });
 
+it('pools as the file says where the spec does not: the last of a decoder, the mean of an encoder', async () => {
+  const ranked = path.join(directory, 'cls.gguf');
+  await writeTinyBert(ranked, { dim: 32, ff: 64, pooling: 'cls' });
+  for (const [file, pooling] of [
+    [model, 'last'],
+    [bert, 'mean'],
+    [ranked, 'cls'],
+  ] as const) {
+    await using opened = await open('scored', undefined, true, file);
+    expect(opened.objective.head!.file().pooling).toBe(pooling);
+  }
+});
+
 describe("libllama's hidden state and head.json", () => {
   /** Pooled hidden states of token rows, joined by us and by libllama. */
   function pooled(
-    opened: Opened,
+    file: string,
     adapterFile: string,
     pooling: (typeof poolings)[number],
     rows: readonly Int32Array[],
   ): Float32Array[] {
-    using llama = LlamaModel.load(model, { gpuLayers: 0 });
+    using llama = LlamaModel.load(file, { gpuLayers: 0 });
     using adapter = Adapter.load(llama, adapterFile);
     const states = (['none', pooling] as const).map((way) => {
       using context = new LlamaContext(llama, {
@@ -186,12 +205,15 @@ describe("libllama's hidden state and head.json", () => {
     return states[0]!;
   }
 
-  it.each(
-    tasks
-      .flatMap((task) => poolings.map((pooling) => ({ task, pooling })))
+  it.each([
+    ...tasks
+      .flatMap((task) => poolings.map((pooling) => ({ task, pooling, of: 'llama' })))
       .filter(({ task }, i) => task === 'classification' || i % 2 === 0),
-  )("give the trainer's own numbers to 1e-4: $task, $pooling", async ({ task, pooling }) => {
-    await using opened = await open(task, pooling);
+    { task: 'scored' as const, pooling: 'mean' as const, of: 'bert' },
+    { task: 'regression' as const, pooling: 'cls' as const, of: 'bert' },
+  ])("give the trainer's own numbers to 1e-4: $task, $pooling, $of", async ({ task, pooling, of }) => {
+    const file = of === 'bert' ? bert : model;
+    await using opened = await open(task, pooling, true, file);
     const { objective, device, weights } = opened;
     const { layout, batch } = batchOf(opened);
     const { outputs } = evaluate(opened, layout, batch);
@@ -201,7 +223,7 @@ describe("libllama's hidden state and head.json", () => {
     expect(head).toMatchObject({ pooling, width: 32 });
     expect(encodeHead(head)).toEqual(objective.head!.file());
     const sequences = sequencesOf(batch, layout);
-    const vectors = pooled(opened, adapter, pooling, sequences);
+    const vectors = pooled(file, adapter, pooling, sequences);
     check(task, head, vectors, outputs, objective);
   });
 

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { dpoSettingNames, hyperParametersSchema, optimizerNames, scheduleNames } from '../src/contract/index.ts';
+import { taskSettingsSchema, tasks } from '../src/contract/spec.ts';
 
 type Property = {
   default?: unknown;
@@ -69,4 +70,21 @@ it('docs/reference/hyper-parameters.md has every preference loss, and every sett
   expect(Object.fromEntries(rows.slice(3).map(([theirs, ours]) => [theirs!, ours!.replaceAll('`', '')]))).toEqual(
     dpoSettingNames,
   );
+});
+
+it('docs/reference/hyper-parameters.md has every task and task setting', async () => {
+  const page = await readFile(new URL('../../../docs/reference/hyper-parameters.md', import.meta.url), 'utf8');
+  const section = page.split('## Tasks\n')[1]!.split('\n## ')[0]!;
+  const firstCells = section.split('\n').flatMap((line) => /^\| ([\w[\].]+) \|/.exec(line)?.[1] ?? []);
+  const properties = z.toJSONSchema(taskSettingsSchema, { io: 'input' }).properties as Record<string, Property>;
+  const settings = Object.entries(properties).flatMap(([name, property]) => [
+    name,
+    ...Object.keys((property.items as { properties?: object } | undefined)?.properties ?? {}).map(
+      (key) => `${name}[].${key}`,
+    ),
+  ]);
+  expect(firstCells.filter((cell) => cell !== 'Task')).toEqual([
+    ...tasks,
+    ...settings.filter((name) => name !== 'targets[].name'),
+  ]);
 });

@@ -216,7 +216,8 @@ describe('what a run cannot be', () => {
     await writeRun(dir, model, {});
     await writeSequenceRecords(dir, records);
     using device = Device.open({ gpu: 'off', threads: 1 });
-    using weights = await Weights.load(device, model, await readGguf(model));
+    const base = await readGguf(model);
+    using weights = await Weights.load(device, model, base);
     const parsed = runSpecSchema.parse({
       version: 1,
       method: 'full',
@@ -230,6 +231,7 @@ describe('what a run cannot be', () => {
         device,
         weights,
         baseModel: model,
+        base,
         train: [path.join(dir, 'train.jsonl')],
         validation: [],
         limit: 64,

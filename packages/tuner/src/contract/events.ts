@@ -31,7 +31,7 @@ export const runEventSchema = z.discriminatedUnion('type', [
     at,
     state: z.enum(['running', 'succeeded', 'failed', 'cancelled', 'interrupted']),
   }),
-  /** After each optimizer step. `loss` is the mean over supervised tokens, in nats; `secondsLeft` the trainer's estimate. Preferences: `rows` examples, `rewardMargin` and `accuracy` as in `validation`, before the step. */
+  /** After each optimizer step. `loss` is the mean over supervised tokens, or over rows by their weights in tasks that count rows, in nats save for numbers and scored pairs; `secondsLeft` the trainer's estimate. Preferences: `rows` examples, `rewardMargin` and `accuracy` as in `validation`, before the step. */
   z.object({
     type: z.literal('step'),
     at,

@@ -139,8 +139,8 @@ const targetSchema = z.strictObject({
 export const taskSettingsSchema = z.strictObject({
   /** What classification and regression predict; absent: every target of the training data, by name. */
   targets: z.array(targetSchema).min(1).max(maxTargets).optional(),
-  /** How a sequence's hidden states become one: their mean, the last token's, the first's. */
-  pooling: z.enum(poolings).default('last'),
+  /** How a sequence's hidden states become one: their mean, the last token's, the first's; absent: as the model's file says, else the mean of an encoder and the last of a decoder. */
+  pooling: z.enum(poolings).optional(),
   /** Embedding of pairs without scores: what similarities are divided by. */
   temperature: z.number().min(0.001).max(100).default(0.05),
   /** Embedding: served vectors have length 1. Training compares by cosine in any case. */

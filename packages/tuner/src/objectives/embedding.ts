@@ -12,14 +12,15 @@ import { linear } from '../operations/linear.ts';
 import { LinearHead } from './linear-head.ts';
 import type { BuildLoss, Metrics, Objective, Setting } from './objective.ts';
 import { RowInputsOnDevice } from './row-inputs.ts';
-import { readSequences, sequenceData, type RowInputs, type SequenceRows } from './sequence-rows.ts';
+import { poolingOf, readSequences, sequenceData, type RowInputs, type SequenceRows } from './sequence-rows.ts';
 import { spearman } from './statistics.ts';
 
 type Pair = { readonly first: string; readonly second: string; readonly score: number | undefined };
 
 export async function embedding(setting: Setting): Promise<Objective> {
   const { device, weights, spec } = setting;
-  const { pooling, temperature, normalise: unit } = spec.taskSettings;
+  const { temperature, normalise: unit } = spec.taskSettings;
+  const pooling = poolingOf(setting);
   let scored: boolean | undefined;
   const read = (files: readonly string[]): Promise<SequenceRows<Pair>> =>
     readSequences(setting, files, 'pair', ({ line, record: { first, second, score } }) => {

@@ -3,6 +3,7 @@
  * the loss over hidden states, what a validation measures, and the head beside the model.
  */
 import type { HeadFile } from '@atelier/data';
+import type { GgufFile } from '@atelier/llama/gguf';
 import type { Tensor } from '../graph/operators.ts';
 import type { Device } from '../graph/device.ts';
 import type { Memory } from '../graph/memory.ts';
@@ -111,6 +112,8 @@ export type Setting = {
   readonly weights: Weights;
   /** Absolute paths. */
   readonly baseModel: string;
+  /** Its header. */
+  readonly base: GgufFile;
   readonly train: readonly string[];
   readonly validation: readonly string[];
   /** Most tokens of one sequence. */

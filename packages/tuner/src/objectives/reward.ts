@@ -6,13 +6,13 @@ import { sigmoidLoss } from '../operations/row-losses.ts';
 import { LinearHead } from './linear-head.ts';
 import type { BuildLoss, Metrics, Objective, ObjectiveData, Setting } from './objective.ts';
 import { RowInputsOnDevice } from './row-inputs.ts';
-import { readSequences, sequenceData, type Placed } from './sequence-rows.ts';
+import { poolingOf, readSequences, sequenceData, type Placed } from './sequence-rows.ts';
 
 const target = { name: 'reward', kind: 'scalar' as const, labels: [] };
 
 export async function reward(setting: Setting): Promise<Objective> {
-  const { device, weights, spec } = setting;
-  const { pooling } = spec.taskSettings;
+  const { device, weights } = setting;
+  const pooling = poolingOf(setting);
   const read = async (files: readonly string[]): Promise<ObjectiveData> => {
     const { rows, truncated } = await readSequences(setting, files, 'preference', ({ record }, { hasTemplate }) => ({
       prompts: [answered(record, record.chosen, hasTemplate), answered(record, record.rejected, hasTemplate)],

@@ -8,7 +8,7 @@ import { LinearHead, outputsOf, type Unit } from './linear-head.ts';
 import type { BuildLoss, Metrics, Objective, Setting } from './objective.ts';
 import { allRecords } from './records.ts';
 import { RowInputsOnDevice } from './row-inputs.ts';
-import { readSequences, requireKind, sequenceData, type RowInputs } from './sequence-rows.ts';
+import { poolingOf, readSequences, requireKind, sequenceData, type RowInputs } from './sequence-rows.ts';
 import { Decisions, mean, spearman } from './statistics.ts';
 import {
   classificationTargets,
@@ -34,7 +34,8 @@ async function scores(
   findTargets: typeof classificationTargets,
 ): Promise<Objective> {
   const { device, weights, spec } = setting;
-  const { pooling, targets: given } = spec.taskSettings;
+  const { targets: given } = spec.taskSettings;
+  const pooling = poolingOf(setting);
   const targets = await findTargets(given, labelled(task, setting.train));
   const read = (files: readonly string[]): ReturnType<typeof readSequences<'labelled', Known>> =>
     readSequences(setting, files, 'labelled', (placed) => {

@@ -1,12 +1,23 @@
 /** Rows of tasks that look at whole sequences: a text, a conversation, or two of them side by side. */
 import { manySequenceTokens, type DatasetRecord, type Prompt, type RecordKind } from '@atelier/data';
 import { AtelierError } from '@atelier/errors';
+import { MetadataReader } from '@atelier/llama/gguf';
 import type { TaskSettings } from '../contract/index.ts';
 import { layOut, type BatchArrays, type BatchLayout } from '../run/batch.ts';
 import type { ObjectiveData, Setting } from './objective.ts';
 import { allRecords, withPromptModel } from './records.ts';
 
-export type Pooling = TaskSettings['pooling'];
+export type Pooling = NonNullable<TaskSettings['pooling']>;
+
+/** enum llama_pooling_type, as GGUF files say how a model's states are joined. */
+const poolingTypes: Record<number, Pooling> = { 1: 'mean', 2: 'cls', 3: 'last' };
+
+/** The spec's pooling, else the model's own, else the mean of an encoder and the last of a decoder, which alone has seen all. */
+export function poolingOf({ spec, weights, base, baseModel }: Setting): Pooling {
+  const { architecture, traits } = weights.config;
+  const own = new MetadataReader(base.metadata, baseModel).number(`${architecture}.pooling_type`);
+  return spec.taskSettings.pooling ?? poolingTypes[own ?? 0] ?? (traits.kind === 'encoder' ? 'mean' : 'last');
+}
 
 /** A record with its place, counted from 1 over all files. */
 export type Placed<Kind extends RecordKind> = {

@@ -67,6 +67,7 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
     device,
     weights,
     baseModel,
+    base,
     train: files(spec.train),
     validation: files(spec.validation),
     limit,
