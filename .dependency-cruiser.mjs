@@ -55,6 +55,18 @@ export default {
       { path: '^packages/(engine|starter)/' },
     ),
     layer(
+      'convert-stands-on-formats',
+      'files in, files out: nothing of training or serving',
+      { path: '^packages/convert/src' },
+      { path: '^packages/(?!convert|llama|data|errors)' },
+    ),
+    layer(
+      'nobody-below-knows-convert',
+      'apps start it as a process',
+      { path: '^packages/(?!convert)' },
+      { path: '^packages/convert/' },
+    ),
+    layer(
       'core-knows-no-wire-shapes',
       'the platform speaks its own words',
       { path: `${server}/core` },

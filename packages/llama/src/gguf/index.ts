@@ -6,4 +6,4 @@ export { type GgufFile, readGguf, readGgufSync } from './read.ts';
 export { readTensor } from './tensor-data.ts';
 export { type GgmlType, ggmlTypes, ggmlTypeName, tensorBytes } from './tensor-types.ts';
 export type { GgufMetadata, GgufNumberType, GgufScalarType, GgufValue } from './values.ts';
-export { type GgufContent, type GgufTensorSource, writeGguf } from './write.ts';
+export { type GgufContent, type GgufTensorSource, type TensorBytes, writeGguf } from './write.ts';

@@ -7,13 +7,16 @@ import { defaultAlignment, maxAlignment, minAlignment } from './limits.ts';
 import { type GgmlType, tensorBytes } from './tensor-types.ts';
 import type { GgufValue } from './values.ts';
 
-/** A tensor to write; `data` is asked for its bytes when its turn comes, so only one is in memory at a time. */
+/** Bytes of a tensor, whole or in pieces that follow each other. */
+export type TensorBytes = Uint8Array | AsyncIterable<Uint8Array>;
+
+/** A tensor to write; `data` is asked for its bytes when its turn comes, so only one, or a piece of it, is in memory. */
 export interface GgufTensorSource {
   name: string;
   /** ggml order: the dimension that varies fastest comes first. */
   shape: readonly number[];
   type: GgmlType;
-  data: () => Promise<Uint8Array> | Uint8Array;
+  data: () => Promise<TensorBytes> | TensorBytes;
 }
 
 export interface GgufContent {
@@ -39,14 +42,8 @@ export async function writeGguf(file: string, content: GgufContent, signal?: Abo
       if (placed.length > 0) await writeAll(handle, padding(header.length, alignment));
       for (const tensor of placed) {
         signal?.throwIfAborted();
-        const bytes = await tensor.data();
-        if (bytes.byteLength !== tensor.byteLength) {
-          throw unwritable(
-            `tensor ${tensor.name} has ${bytes.byteLength} bytes of data, expected ${tensor.byteLength}`,
-          );
-        }
-        await writeAll(handle, bytes);
-        await writeAll(handle, padding(bytes.byteLength, alignment));
+        await writeTensor(handle, tensor, signal);
+        await writeAll(handle, padding(tensor.byteLength, alignment));
       }
       await handle.sync();
     } finally {
@@ -58,6 +55,25 @@ export async function writeGguf(file: string, content: GgufContent, signal?: Abo
     throw error;
   }
   await syncDirectory(path.dirname(file));
+}
+
+async function writeTensor(
+  handle: FileHandle,
+  { name, data, byteLength }: GgufTensorSource & { byteLength: number },
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const bytes = await data();
+  let written = 0;
+  for await (const piece of bytes instanceof Uint8Array ? [bytes] : bytes) {
+    signal?.throwIfAborted();
+    written += piece.byteLength;
+    if (written > byteLength) break;
+    await writeAll(handle, piece);
+  }
+  if (written !== byteLength)
+    throw unwritable(
+      `tensor ${name} has ${written > byteLength ? 'more than ' : ''}${Math.min(written, byteLength)} bytes of data, expected ${byteLength}`,
+    );
 }
 
 function placeTensors(
