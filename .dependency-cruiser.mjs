@@ -58,7 +58,7 @@ export default {
       'convert-stands-on-formats',
       'files in, files out: nothing of training or serving',
       { path: '^packages/convert/src' },
-      { path: '^packages/(?!convert|llama|data|errors)' },
+      { path: '^packages/(?!convert|llama|errors)' },
     ),
     layer(
       'nobody-below-knows-convert',

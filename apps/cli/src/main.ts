@@ -1,6 +1,7 @@
 /** The `atelier` command. */
 import { isAtelierError } from '@atelier/errors';
 import { Command } from 'commander';
+import { addConversions } from './conversions.ts';
 import { quickstart } from './quickstart/quickstart.ts';
 import { serve } from './serve.ts';
 
@@ -16,6 +17,8 @@ program
   .description('fine-tune, deploy and query the starter model on a throw-away server, and show what changed')
   .option('--once', 'stop the server when done instead of leaving it running')
   .action((options: { once?: boolean }) => quickstart({ once: options.once ?? false }));
+
+addConversions(program);
 
 try {
   await program.parseAsync();
