@@ -7,6 +7,8 @@ export const renderRequestSchema = z.strictObject({
   bosToken: z.string(),
   eosToken: z.string(),
   now: z.number().exactOptional(),
+  /** Milliseconds of processor time after which the process ends itself. */
+  cpuLimitMs: z.number(),
   /** `maxLength` is the longest text allowed to come out, in UTF-16 code units. */
   inputs: z.array(
     z.strictObject({

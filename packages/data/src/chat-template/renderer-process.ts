@@ -1,6 +1,7 @@
 /**
  * The process that renders chat templates of untrusted model files. It holds nothing worth taking, has no rights beyond
- * reading files, and its parent kills it when a template takes too long.
+ * reading files, and ends itself when a template takes too much processor time: that of the clock says more about what else
+ * the machine does.
  */
 import { Worker } from 'node:worker_threads';
 import { compileTemplate, TemplateRefusal, type CompiledTemplate } from './compile-template.ts';
@@ -12,11 +13,19 @@ const maxCompiled = 16;
 /** Long enough for a template's own refusal, too short to carry a document away. */
 const maxFailureLength = 300;
 
-/** While a template spins, this thread never sees that its parent is gone; another one does. */
-const watchParent = `
-  const { workerData: parent } = require('node:worker_threads');
-  setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, 1000);
+/** While a template spins, this thread sees neither the time nor that its parent is gone; another one does. */
+const lookOn = `
+  const { workerData: { parent, limit } } = require('node:worker_threads');
+  setInterval(() => {
+    const { user, system } = process.cpuUsage();
+    const most = Number(Atomics.load(limit, 0));
+    const spent = most !== 0 && user + system > most;
+    if (spent || process.ppid !== parent) process.kill(process.pid, 'SIGKILL');
+  }, 50);
 `;
+
+/** The processor time of this process, in microseconds, after which it ends; 0 for none. */
+const limit = new BigInt64Array(new SharedArrayBuffer(8));
 
 const compiled = new Map<string, CompiledTemplate>();
 
@@ -56,7 +65,11 @@ function reply(message: RenderReply): void {
 process.on('disconnect', () => process.exit());
 process.on('message', (message) => {
   const request = renderRequestSchema.parse(message);
-  reply({ id: request.id, results: request.inputs.map((input) => render(request, input)) });
+  const { user, system } = process.cpuUsage();
+  Atomics.store(limit, 0, BigInt(Math.ceil(user + system + request.cpuLimitMs * 1000)));
+  const results = request.inputs.map((input) => render(request, input));
+  Atomics.store(limit, 0, 0n);
+  reply({ id: request.id, results });
 });
-new Worker(watchParent, { eval: true, workerData: process.ppid, stdout: true, stderr: true });
+new Worker(lookOn, { eval: true, workerData: { parent: process.ppid, limit }, stdout: true, stderr: true });
 reply({ ready: true });

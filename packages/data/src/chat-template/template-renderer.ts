@@ -6,6 +6,9 @@ import { templateInput, type ChatTemplate, type Conversation } from './template-
 /** The longest published templates have about 30,000 characters. */
 const maxTemplateLength = 1 << 18;
 
+/** How much longer than its processor time a template may take by the clock, on a machine that is busy with other things. */
+const patience = 60;
+
 /** Conversations sent to the process at once, and how much text they may hold: small enough to finish well within the time limit. */
 const maxBatch = 64;
 const maxBatchLength = 1 << 18;
@@ -14,7 +17,7 @@ const maxBatchLength = 1 << 18;
 const maxInputLength = 1 << 24;
 
 export type RendererOptions = {
-  /** The time for one conversation, or for one batch of them, before the process is killed. */
+  /** The processor time for one conversation, or for one batch of them, before the process ends. */
   readonly timeoutMs?: number;
   /** How much longer than the conversation itself the rendered text may be. */
   readonly maxBytes?: number;
@@ -66,15 +69,16 @@ export function createTemplateRenderer({
       bosToken,
       eosToken,
       ...(now !== undefined && { now }),
+      cpuLimitMs: timeoutMs,
       inputs,
     };
-    const results = await child.ask(request, timeoutMs).catch((error: unknown) => {
+    const results = await child.ask(request, timeoutMs * patience).catch((error: unknown) => {
       throw disposed ? new AtelierError('shutting_down') : error;
     });
     if (results !== undefined) return results.map(outcomeOf);
     if (disposed) throw new AtelierError('shutting_down');
     await child[Symbol.asyncDispose]();
-    if (batch.length === 1) return [failure(`it took longer than ${timeoutMs} ms or too much memory`)];
+    if (batch.length === 1) return [failure(`it took more than ${timeoutMs} ms of processor time or too much memory`)];
     // One of them did it: alone, each has the whole time, and only the guilty one fails.
     const alone: (string | AtelierError)[] = [];
     for (const one of batch) alone.push(...(await ask(template, [one])));
