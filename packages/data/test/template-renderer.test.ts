@@ -203,7 +203,7 @@ describe.runIf(process.platform === 'linux')('the renderer process', () => {
     await using own = createTemplateRenderer({ timeoutMs: 300 });
     const before = await childrenOf(process.pid);
     await own.render({ ...chatMl, template: 'ready', messages: [], addGenerationPrompt: false });
-    const [child] = (await childrenOf(process.pid)).filter((pid) => !before.includes(pid));
+    const child = (await childrenOf(process.pid)).find((pid) => !before.includes(pid));
     process.kill(child!, 'SIGSTOP');
     const rendered = own.render({ ...chatMl, template: 'late', messages: [], addGenerationPrompt: false });
     await sleep(1000);
