@@ -20,8 +20,11 @@ const settings = JSON.parse((await lines.next()).value as string) as Settings & 
 const { rank, alpha, threads } = settings;
 
 using device = Device.open({ gpu: 'off', threads, blas: settings.blas });
-const lora = settings.method === 'lora' ? { rank, alpha, targets: loraTargets, seed: 1 } : undefined;
-using weights = await Weights.load(device, settings.modelFile, await readGguf(settings.modelFile), lora);
+const { method, quantization } = settings;
+const lora =
+  method === 'full' ? undefined : { rank, alpha, targets: loraTargets, seed: 1, magnitudes: method === 'dora' };
+const base = lora && quantization ? { ...lora, quantization } : lora;
+using weights = await Weights.load(device, settings.modelFile, await readGguf(settings.modelFile), base);
 using optimizer = new Optimizer(device, weights.parameters, hyperParametersSchema.parse({ optimizer: 'adamw' }));
 
 const data = tokenRows({

@@ -20,7 +20,7 @@ shape = settings["model"]
 width, layers, heads, kv_heads, hidden, vocabulary = (
     shape[key] for key in ("width", "layers", "heads", "kvHeads", "feedForward", "vocabulary"))
 head_size = width // heads
-lora = settings["method"] == "lora"
+lora = settings["method"] != "full"
 rank, alpha = settings["rank"], settings["alpha"]
 
 

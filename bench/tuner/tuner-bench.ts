@@ -1,6 +1,6 @@
 /**
  * Ours beside PyTorch in turns: full and LoRA on equal dense batches, LoRA on the quickstart's rows as each side's users
- * would batch them (packed; padded). With llama.cpp's llama-finetune on PATH (or LLAMA_FINETUNE), its full fine-tuning too.
+ * would batch them (packed; padded). QLoRA and DoRA stand beside PyTorch's LoRA in F32. With llama.cpp's llama-finetune on PATH (or LLAMA_FINETUNE), its full fine-tuning too.
  */
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -9,6 +9,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { writeTinyModel } from '@atelier/llama/testing';
+import type { RunSpec } from '@atelier/tuner/contract';
 import { committedTokenizer } from '@atelier/starter';
 import { finetuneSpeed } from './llama-finetune.ts';
 import { bestSgemmRate } from './sgemm-rate.ts';
@@ -19,7 +20,9 @@ export type Row = { tokens: number[]; weights: number[] };
 export type Settings = {
   model: Shape;
   modelFile: string;
-  method: 'lora' | 'full';
+  method: RunSpec['method'];
+  /** What ours keeps the frozen matrices in; absent: F32, as PyTorch always does. */
+  quantization?: RunSpec['hyperParameters']['quantization'];
   rank: number;
   alpha: number;
   threads: number;
@@ -38,6 +41,8 @@ export async function tunerBench(args: readonly string[]): Promise<void> {
       rounds: { type: 'string', default: '5' },
       steps: { type: 'string', default: '4' },
       shape: { type: 'string', default: 'starter' },
+      /** Only works whose name holds this. */
+      only: { type: 'string', default: '' },
     },
   });
   const shape = shapes[values.shape];
@@ -69,12 +74,16 @@ export async function tunerBench(args: readonly string[]): Promise<void> {
       '| work | ours tokens/s | PyTorch tokens/s | ratio | ours without BLAS | ratio | memory ours / PyTorch | share of sgemm |',
     );
     console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
-    for (const [work, method, batches] of [
-      ['full, dense', 'full', dense],
-      ['LoRA, dense', 'lora', dense],
-      ['LoRA, support desk', 'lora', real],
+    for (const [work, how, batches] of [
+      ['full, dense', { method: 'full' }, dense],
+      ['LoRA, dense', { method: 'lora' }, dense],
+      ['QLoRA Q8_0, dense', { method: 'qlora', quantization: 'q8_0' }, dense],
+      ['QLoRA Q4_K, dense', { method: 'qlora', quantization: 'q4_k' }, dense],
+      ['DoRA, dense', { method: 'dora' }, dense],
+      ['LoRA, support desk', { method: 'lora' }, real],
     ] as const) {
-      const settings: Settings = { ...base, method, batches: batches.map((batch) => [...batch]) };
+      if (!work.includes(values.only)) continue;
+      const settings: Settings = { ...base, ...how, batches: batches.map((batch) => [...batch]) };
       const ours = new Worker('ours', process.execPath, [here('ours.ts')], { ...settings, blas: true });
       const plain = new Worker('ours without BLAS', process.execPath, [here('ours.ts')], { ...settings, blas: false });
       const torch = existsSync(python) ? new Worker('PyTorch', python, [here('reference.py')], settings) : undefined;
@@ -83,7 +92,7 @@ export async function tunerBench(args: readonly string[]): Promise<void> {
       for (const worker of workers) await worker[Symbol.asyncDispose]();
       const share =
         rate && batches === dense
-          ? `${((100 * ours.speed * flopsPerToken(shape, method)) / rate / 1e9).toFixed(0)} %`
+          ? `${((100 * ours.speed * flopsPerToken(shape, how.method)) / rate / 1e9).toFixed(0)} %`
           : '';
       const ratio = (worker: Worker): string => (torch ? (worker.speed / torch.speed).toFixed(2) : '');
       const megabytes = (worker: Worker | undefined): string =>
@@ -136,7 +145,7 @@ async function realBatches(): Promise<Row[][]> {
  * Floating-point operations of a training step for one token: 2 for each weight it meets going forward, as many for its
  * gradient going back, and as many again for the weights that are trained; attention likewise over its bin.
  */
-function flopsPerToken(shape: Shape, method: 'lora' | 'full'): number {
+function flopsPerToken(shape: Shape, method: RunSpec['method']): number {
   const head = shape.width / shape.heads;
   const layer = shape.width * (2 * shape.width + 2 * shape.kvHeads * head) + 3 * shape.width * shape.feedForward;
   const weights = shape.layers * layer + shape.width * shape.vocabulary;
