@@ -12,7 +12,7 @@ import {
   wantedRoom,
   Weights,
 } from '@atelier/tuner';
-import { hyperParametersSchema, loraTargets } from '@atelier/tuner/contract';
+import { blockTargets, hyperParametersSchema } from '@atelier/tuner/contract';
 import type { Settings } from './tuner-bench.ts';
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
@@ -22,7 +22,7 @@ const { rank, alpha, threads } = settings;
 using device = Device.open({ gpu: 'off', threads, blas: settings.blas });
 const { method, quantization } = settings;
 const lora =
-  method === 'full' ? undefined : { rank, alpha, targets: loraTargets, seed: 1, magnitudes: method === 'dora' };
+  method === 'full' ? undefined : { rank, alpha, targets: blockTargets, seed: 1, magnitudes: method === 'dora' };
 const base = lora && quantization ? { ...lora, quantization } : lora;
 using weights = await Weights.load(device, settings.modelFile, await readGguf(settings.modelFile), base);
 using optimizer = new Optimizer(device, weights.parameters, hyperParametersSchema.parse({ optimizer: 'adamw' }));

@@ -125,7 +125,7 @@ describe('hyper-parameters', () => {
     [{ learning_rate: -1 }, /^parameters\.learning_rate: /],
     [
       { lora_target_modules: 'q,w' },
-      /^parameters\.lora_target_modules: must be a comma-separated list of q, k, v, o, gate, up, down$/,
+      /^parameters\.lora_target_modules: must be a comma-separated list of q, k, v, o, gate, up, down, output$/,
     ],
     [{ max_seq_length: 513 }, 'parameters.max_seq_length: the model holds 512 tokens'],
     [{ method: 'full', lora_rank: 8 }, 'parameters.lora_rank: applies only to method lora, qlora, dora'],

@@ -57,7 +57,9 @@ function randomise(weights: Weights): void {
 it.each([
   { name: 'LoRA', method: 'lora', hyperParameters: {}, file: 'adapter.gguf' },
   { name: 'rank-stabilised LoRA', method: 'lora', hyperParameters: { loraRankStabilised: true }, file: 'adapter.gguf' },
+  { name: 'LoRA, head too', method: 'lora', hyperParameters: { loraTargets: ['q', 'output'] }, file: 'adapter.gguf' },
   { name: 'DoRA', method: 'dora', hyperParameters: {}, file: 'model.gguf' },
+  { name: 'DoRA of the head', method: 'dora', hyperParameters: { loraTargets: ['output'] }, file: 'model.gguf' },
   { name: 'rank-stabilised DoRA', method: 'dora', hyperParameters: { loraRankStabilised: true }, file: 'model.gguf' },
 ] as const)('libllama serves what $name trained', async ({ name, method, hyperParameters, file: expected }) => {
   const base = await readGguf(model);
@@ -108,5 +110,19 @@ describe.each(Object.keys(tinyFamilies) as (keyof typeof tinyFamilies)[])('%s', 
     const merged = path.join(directory, `${family}-merged.gguf`);
     await servedFile(device, weights, { path: file, file: base }, lora).write(merged);
     expect(largestDifference(tunerLogits(device, weights, rows), libllamaLogits(merged, rows))).toBeLessThan(1e-3);
+  });
+});
+
+describe('targets that a model does not have', () => {
+  const load = async (file: string, loraTargets: string[]): Promise<unknown> =>
+    Weights.load(device, file, await readGguf(file), loraOptions(spec('lora', { loraTargets })));
+
+  it('are refused', async () => {
+    const tied = path.join(directory, 'tied.gguf');
+    await writeTinyModel(tied, { dim: 32, ff: 64, tied: true });
+    await expect(load(tied, ['q', 'output'])).rejects.toThrow('loraTargets: output: this model has no output head');
+    const ungated = path.join(directory, 'ungated.gguf');
+    await writeTinyModel(ungated, { dim: 32, ff: 64, family: 'gpt2' });
+    await expect(load(ungated, ['gate'])).rejects.toThrow('gate');
   });
 });

@@ -6,11 +6,7 @@ import { contextBytes, Program } from '../src/graph/program.ts';
 import { I32, Tape } from '../src/graph/tape.ts';
 import { hiddenStates, outputHead } from '../src/models/hidden-states.ts';
 import type { Weights } from '../src/models/weights.ts';
-import type { Tensor } from '../src/graph/operators.ts';
-import type { Value } from '../src/graph/value.ts';
-import type { OutputHead } from '../src/operations/cross-entropy.ts';
-import { softCap } from '../src/operations/soft-cap.ts';
-import { linear } from '../src/operations/linear.ts';
+import { headLogits } from '../src/operations/cross-entropy.ts';
 import { attentionMask } from '../src/run/attention-mask.ts';
 import { layOut } from '../src/run/batch.ts';
 
@@ -43,7 +39,7 @@ export function tunerLogits(device: Device, weights: Weights, rows: readonly (re
   const tape = new Tape(c, context, device.blas !== undefined);
   const hidden = hiddenStates(tape, weights, { length, bins: 1, ...inputs, wantedCount: length }, { recompute: false });
   const encoder = weights.config.traits.kind === 'encoder';
-  const output = encoder ? hidden.tensor : logitsOf(tape, outputHead(weights), hidden);
+  const output = encoder ? hidden.tensor : headLogits(tape, outputHead(weights), hidden).tensor;
   memory.allocate();
   for (const key of ['tokens', 'positions', 'wanted'] as const) upload(device, inputs[key], batch[key]);
   for (const [index, mask] of inputs.masks.entries())
@@ -55,10 +51,6 @@ export function tunerLogits(device: Device, weights: Weights, rows: readonly (re
   const size = encoder ? weights.config.width : weights.config.vocabulary;
   let at = 0;
   return rows.map((row) => all.slice(at * size, (at += row.length) * size));
-}
-
-function logitsOf(tape: Tape, { weight, cap }: OutputHead, hidden: Value): Tensor {
-  return softCap(tape, linear(tape, weight, hidden).tensor, cap).tensor;
 }
 
 /** The same by libllama, with an adapter when one is given. */

@@ -14,6 +14,7 @@ import { supervisedBatch, gradientErrors, layout, randomiseAdapter, rows } from 
 import { largestDifference, libllamaLogits, tunerLogits } from './model-logits.ts';
 
 const lora: LoraOptions = { rank: 4, alpha: 8, targets: ['q', 'k', 'v', 'o', 'gate', 'up', 'down'], seed: 3 };
+const headToo: LoraOptions = { ...lora, targets: [...lora.targets, 'output'] };
 let directory: string;
 let device: Device;
 beforeAll(async () => {
@@ -98,6 +99,7 @@ describe('the gradient of the whole model', () => {
     { method: 'full, tied head', tied: true, adapter: undefined, recompute: false, blas: true },
     { method: 'full, own head', tied: false, adapter: undefined, recompute: false, blas: true },
     { method: 'full, recomputed', tied: true, adapter: undefined, recompute: true, blas: true },
+    { method: 'LoRA, head too', tied: false, adapter: headToo, recompute: false, blas: true },
     { method: 'LoRA', tied: true, adapter: lora, recompute: false, blas: true },
     { method: 'LoRA, recomputed', tied: true, adapter: lora, recompute: true, blas: true },
     { method: 'full, no BLAS', tied: true, adapter: undefined, recompute: false, blas: false },

@@ -7,7 +7,7 @@ import { dequantiseNative, quantise, type QuantisedType } from '@atelier/llama';
 import { ggmlTypes, readGguf, writeGguf } from '@atelier/llama/gguf';
 import { writeTinyModel } from '@atelier/llama/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loraTargets } from '../src/contract/index.ts';
+import { blockTargets } from '../src/contract/index.ts';
 import { Device } from '../src/graph/device.ts';
 import { download, Memory, upload } from '../src/graph/memory.ts';
 import { contextBytes, Program } from '../src/graph/program.ts';
@@ -60,7 +60,7 @@ afterAll(async () => {
 const lora = (quantization?: Quantization): LoraOptions => ({
   rank: 2,
   alpha: 4,
-  targets: loraTargets,
+  targets: blockTargets,
   seed: 3,
   ...(quantization && { quantization }),
 });

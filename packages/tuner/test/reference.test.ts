@@ -32,7 +32,8 @@ it('docs/reference/hyper-parameters.md has every hyper-parameter with its defaul
     .filter((line) => line.startsWith('| `'))
     .map((line) => line.split(' | ').slice(0, 3).join(' | '));
   const properties = z.toJSONSchema(hyperParametersSchema, { io: 'input' }).properties as Record<string, Property>;
-  const shown = (value: unknown): string => (value === undefined ? '' : Array.isArray(value) ? 'all' : String(value));
+  const shown = (value: unknown): string =>
+    value === undefined ? '' : Array.isArray(value) ? value.join(', ') : String(value);
   expect(rows).toEqual(
     Object.entries(properties).map(
       ([name, property]) => `| \`${name}\` | ${shown(property.default)} | ${range(property)}`,

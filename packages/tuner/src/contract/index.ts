@@ -1,6 +1,7 @@
 export { dpoSettingNames, optimizerNames, scheduleNames, type OptimizerName, type ScheduleName } from './names.ts';
 export {
   hyperParametersSchema,
+  blockTargets,
   loraTargets,
   methods,
   optimizers,

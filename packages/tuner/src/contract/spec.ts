@@ -6,7 +6,11 @@ import { z } from 'zod';
 
 const count = z.int().min(1).max(1_000_000_000);
 
-export const loraTargets = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const;
+/** Matrices of a block. */
+export const blockTargets = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const;
+
+/** `output` is the head, of models whose head is not their embedding. */
+export const loraTargets = [...blockTargets, 'output'] as const;
 
 /** What QLoRA keeps matrices of a float type in; `none` keeps them as the file has them. */
 export const quantizations = [
@@ -78,7 +82,7 @@ export const hyperParametersSchema = z.strictObject({
   loraTargets: z
     .array(z.enum(loraTargets))
     .min(1)
-    .default([...loraTargets]),
+    .default([...blockTargets]),
   /** QLoRA: what matrices that the file has as F32, F16 or BF16 become in memory; quantised ones stay as they are. */
   quantization: z.enum(quantizations).default('q8_0'),
   /** NEFTune (Jain et al. 2023, arXiv 2310.05914): noise on the embeddings in training; 0 turns it off. */

@@ -24,6 +24,7 @@ export function hiddenStates(tape: Tape, weights: Weights, inputs: SequenceInput
 export function outputHead(weights: Weights): OutputHead {
   return {
     weight: weights.find('output.weight') ?? weights.get('token_embd.weight'),
+    lowRank: weights.lowRank('output.weight'),
     cap: weights.config.logitCap,
   };
 }

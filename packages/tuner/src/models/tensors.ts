@@ -113,11 +113,12 @@ const targetMatrices: Readonly<Record<string, readonly BlockMatrix[]>> = {
   down: ['ffn_down'],
 };
 
-/** Names of the model's tensors that the target words mean, in the order of `names`. */
+/** Names of the model's tensors that the target words mean, in the order of `names`. A head that is the embedding has no name of its own. */
 export function targetTensors(config: ModelConfig, words: readonly string[], names: Iterable<string>): string[] {
   const matrices = new Set(words.flatMap((word) => targetMatrices[word] ?? []));
   if (config.traits.fusedGate && words.includes('gate')) matrices.add('ffn_up');
   return [...names].filter((name) => {
+    if (name === 'output.weight') return words.includes('output');
     const [, matrix] = /^blk\.\d+\.(\w+)\.weight$/.exec(name) ?? [];
     return matrix !== undefined && matrices.has(matrix as BlockMatrix);
   });

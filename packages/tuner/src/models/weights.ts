@@ -126,6 +126,10 @@ export class Weights implements Disposable {
     }
     const lowRank = new Map<string, LowRank>();
     if (lora) {
+      if (lora.targets.includes('output') && !shapes.has('output.weight'))
+        throw new AtelierError('invalid_request', {
+          reason: 'hyperParameters.loraTargets: output: this model has no output head but its embedding',
+        });
       const targets = targetTensors(config, lora.targets, shapes.keys());
       if (targets.length === 0) {
         const reason = `${config.architecture} has no matrix that the LoRA targets ${lora.targets.join(', ')} stand for`;

@@ -7,7 +7,8 @@
 import type { Tensor } from '../graph/operators.ts';
 import { F32, type Tape } from '../graph/tape.ts';
 import { describe, requireShape, type Value } from '../graph/value.ts';
-import { forward, gradientOfInput, gradientOfWeight } from './linear.ts';
+import { adaptedLinear } from './dora.ts';
+import type { LowRank } from './linear.ts';
 import { softCap } from './soft-cap.ts';
 
 /** Logits of one chunk at most: 128 MiB of F32. */
@@ -32,13 +33,30 @@ export function lossChunks(rows: number, vocabulary: number): number[] {
 export type LossOutcome = { readonly loss: Tensor; readonly predicted?: Tensor };
 
 /** Turns the last hidden states into logits: weight [width, vocabulary]; logits are kept within +-cap, 0 is no cap. */
-export type OutputHead = { readonly weight: Value; readonly cap: number };
+export type OutputHead = { readonly weight: Value; readonly lowRank?: LowRank | undefined; readonly cap: number };
+
+/** Capped logits of x [width, rows], and the way back from their gradient, [vocabulary, rows], to x and what is trained. */
+export function headLogits(
+  tape: Tape,
+  { weight, lowRank, cap }: OutputHead,
+  x: Value,
+): { readonly tensor: Tensor; readonly backward: (gradient: Tensor) => void } {
+  const { result, replay } = tape.detach(() => adaptedLinear(tape, weight, x, lowRank));
+  const { tensor, back } = softCap(tape, result.tensor, cap);
+  return {
+    tensor,
+    backward(gradient) {
+      tape.accumulate(result, back(gradient), true);
+      replay();
+    },
+  };
+}
 
 /** Emits loss and, when `train`, the gradients of the head's weight and of the chunk's x [width, rows]. */
 export function crossEntropy(tape: Tape, head: OutputHead, chunk: LossChunk, train: boolean): LossOutcome {
   const { c } = tape;
   const ctx = tape.context;
-  const { weight, cap } = head;
+  const { weight } = head;
   const { x, labels } = chunk;
   const [width = 0, vocabulary = 0] = weight.shape;
   const { rows } = labels;
@@ -48,8 +66,7 @@ export function crossEntropy(tape: Tape, head: OutputHead, chunk: LossChunk, tra
     x.shape[0] === width && x.shape[1] === rows,
     `[${width}, ${rows}] for ${describe(weight)}`,
   );
-  const capped = softCap(tape, forward(tape, weight, x.tensor, width, vocabulary, rows, 1), cap);
-  const logits = capped.tensor;
+  const { tensor: logits, backward } = headLogits(tape, head, x);
   const probabilities = c.ggml_soft_max(ctx, logits);
   const flat = tape.reshape(probabilities, [1, vocabulary * rows]);
   const chosen = tape.reshape(c.ggml_get_rows(ctx, flat, labels.targets), [rows]);
@@ -59,9 +76,7 @@ export function crossEntropy(tape: Tape, head: OutputHead, chunk: LossChunk, tra
   if (!train) return { loss, predicted: c.ggml_argmax(ctx, logits) };
 
   tape.roots.push(loss);
-  const dLogits = capped.back(logitsGradient(tape, probabilities, labels.weights, labels.targets, vocabulary, rows));
-  gradientOfWeight(tape, weight, x.tensor, dLogits, width, vocabulary, rows, 1);
-  gradientOfInput(tape, weight, dLogits, x, width, vocabulary, rows, 1);
+  backward(logitsGradient(tape, probabilities, labels.weights, labels.targets, vocabulary, rows));
   return { loss };
 }
 

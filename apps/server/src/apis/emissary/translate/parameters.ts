@@ -4,6 +4,7 @@
  */
 import { AtelierError } from '@atelier/errors';
 import {
+  blockTargets,
   loraTargets,
   methods,
   optimizerNames,
@@ -194,7 +195,7 @@ export const parameters: Readonly<Record<string, Parameter<ParameterValue>>> = {
       .string()
       .max(100)
       .refine((value) => targetsIn(value) !== undefined, `must be a comma-separated list of ${loraTargets.join(', ')}`),
-    default: loraTargets.join(','),
+    default: blockTargets.join(','),
     methods: adapters,
     apply: (draft, value) => {
       const targets = targetsIn(value);
