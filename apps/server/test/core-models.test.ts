@@ -41,11 +41,20 @@ describe('base models', () => {
     await writeTinyModel(path.join(directory, 'first', 'shared.gguf'), { context: 64 });
     await writeTinyModel(path.join(directory, 'second', 'shared.gguf'), { context: 256, chatTemplate });
     await writeTinyModel(path.join(directory, 'second', 'chatty.gguf'), { chatTemplate });
+    await writeTinyModel(path.join(directory, 'second', 'encoder.gguf'), { family: 'bert', chatTemplate });
+    await writeTinyModel(path.join(directory, 'second', 'experts.gguf'), {
+      metadata: { expert_count: { type: 'UINT32', value: 8 } },
+    });
     await writeTinyAdapter(path.join(directory, 'first', 'adapter.gguf'));
     await writeFile(path.join(directory, 'first', 'broken.gguf'), 'GGUF and no more');
     await writeFile(path.join(directory, 'first', 'notes.txt'), 'x');
     await register();
-    expect(await names()).toEqual(['chatty', 'plain', 'shared']);
+    expect(await names()).toEqual(['chatty', 'encoder', 'plain', 'shared']);
+    expect(await models.get(anyone, 'encoder')).toMatchObject({
+      family: 'bert',
+      chat: false,
+      capabilities: { encoder: true },
+    });
     expect(await models.get(anyone, 'plain')).toMatchObject({
       family: 'llama',
       context_length: 128,
