@@ -30,7 +30,7 @@ function wholeRow(model: PromptModel, replies: readonly Reply[]): TokenRow | und
   for (const [at, reply] of replies.entries()) {
     const between = reply.turn.before.slice(end.length);
     if (writer === undefined) writer = new RowWriter(chatPromptTokens(model, [between]));
-    else writer.add(encodeRendered(between, model.specialTokens, model.tokenizer).tokens, 0);
+    else writer.add(encodeRendered(between, model.specialTokens, model.tokenizer, writer.last).tokens, 0);
     addReply(writer, model, reply, at === replies.length - 1);
     end = reply.turn.through;
   }
@@ -48,7 +48,7 @@ function replyRow(model: PromptModel, replies: readonly Reply[]): TokenRow | und
 
 /** The reply through the token that ends it; white space that the template prints after that is given, not learnt. */
 function addReply(writer: RowWriter, model: PromptModel, { text, weight }: Reply, last: boolean): void {
-  const { tokens, closedAt } = encodeRendered(text, model.specialTokens, model.tokenizer);
+  const { tokens, closedAt } = encodeRendered(text, model.specialTokens, model.tokenizer, writer.last);
   if (closedAt !== undefined) {
     writer.add(tokens.slice(0, closedAt), weight).add(tokens.slice(closedAt), 0);
     return;

@@ -7,8 +7,13 @@ export type EncodedText = {
   readonly closedAt: number | undefined;
 };
 
-/** Tokens of rendered text: its special tokens by their ids, what stands between them as plain text. */
-export function encodeRendered(rendered: string, specialTokens: readonly string[], tokenizer: Tokenizer): EncodedText {
+/** Tokens of rendered text that will follow the token `after`: its special tokens by their ids, what stands between them as plain text. */
+export function encodeRendered(
+  rendered: string,
+  specialTokens: readonly string[],
+  tokenizer: Tokenizer,
+  after?: number,
+): EncodedText {
   const tokens: number[] = [];
   let closedAt: number | undefined;
   for (const part of splitSpecial(rendered, specialTokens)) {
@@ -18,7 +23,8 @@ export function encodeRendered(rendered: string, specialTokens: readonly string[
       continue;
     }
     const text = 'special' in part ? part.special : part.text;
-    for (const token of tokenizer.encode(text, { parseSpecial: false })) tokens.push(token);
+    const encoded = tokenizer.encode(text, { parseSpecial: false, after: tokens.at(-1) ?? after });
+    for (const token of encoded) tokens.push(token);
     if (text.trim() !== '') closedAt = undefined;
   }
   return { tokens, closedAt };

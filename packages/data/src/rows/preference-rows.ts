@@ -57,7 +57,7 @@ function part(model: PromptModel, { messages, text }: Answer): Part {
     });
   const { tokenizer } = model;
   const writer = new RowWriter(rawPromptTokens(tokenizer, message.content));
-  writer.add(tokenizer.encode(text, { parseSpecial: false }), 1);
+  writer.add(tokenizer.encode(text, { parseSpecial: false, after: writer.last }), 1);
   const row = (tokenizer.eosId === undefined ? writer : writer.add([tokenizer.eosId], 1)).row();
   return row === undefined ? [] : [row];
 }

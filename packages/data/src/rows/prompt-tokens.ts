@@ -74,14 +74,18 @@ async function conversationTokens(
   const history = rendered.every((part) => typeof part === 'string') ? promptPieces(turnsOf(rendered), text) : [text];
   const tokens = chatPromptTokens(model, history);
   // The reply is a piece of its own in training, too.
-  return prefix === '' ? tokens : [...tokens, ...model.tokenizer.encode(prefix, { parseSpecial: false })];
+  return prefix === ''
+    ? tokens
+    : [...tokens, ...model.tokenizer.encode(prefix, { parseSpecial: false, after: tokens.at(-1) })];
 }
 
 export function chatPromptTokens({ specialTokens, tokenizer }: PromptModel, pieces: readonly string[]): number[] {
-  return withBos(
-    pieces.flatMap((piece) => encodeRendered(piece, specialTokens, tokenizer).tokens),
-    tokenizer,
-  );
+  const tokens: number[] = [];
+  for (const piece of pieces) {
+    const encoded = encodeRendered(piece, specialTokens, tokenizer, tokens.at(-1));
+    for (const token of encoded.tokens) tokens.push(token);
+  }
+  return withBos(tokens, tokenizer);
 }
 
 export function rawPromptTokens(tokenizer: Tokenizer, text: string): number[] {

@@ -55,7 +55,7 @@ export function createRowBuilder(options: RowBuilderOptions): RowBuilder {
 
   function completionRow(prompt: string, completion: string): TokenRow | undefined {
     const writer = new RowWriter(rawPromptTokens(tokenizer, prompt));
-    writer.add(tokenizer.encode(completion, { parseSpecial: false }), 1);
+    writer.add(tokenizer.encode(completion, { parseSpecial: false, after: writer.last }), 1);
     return (tokenizer.eosId === undefined ? writer : writer.add([tokenizer.eosId], 1)).row();
   }
 

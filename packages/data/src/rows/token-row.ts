@@ -12,6 +12,11 @@ export class RowWriter {
     this.#weights = start.map(() => 0);
   }
 
+  /** The newest token. */
+  get last(): number | undefined {
+    return this.#tokens.at(-1);
+  }
+
   add(tokens: Iterable<number>, weight: number): this {
     for (const token of tokens) {
       this.#tokens.push(token);

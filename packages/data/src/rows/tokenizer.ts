@@ -2,9 +2,13 @@
 export interface Tokenizer {
   /**
    * Tokens of `text`, with nothing added before or after it. With `parseSpecial` false, text that looks like a control
-   * token is tokenised as the characters it is made of.
+   * token is tokenised as the characters it is made of. `after` is the token that it will follow, for vocabularies that
+   * write a space before a text that begins a sequence or follows a control token, but not before one that goes on.
    */
-  encode(text: string, options: { readonly parseSpecial: boolean }): Int32Array | readonly number[];
+  encode(
+    text: string,
+    options: { readonly parseSpecial: boolean; readonly after?: number | undefined },
+  ): Int32Array | readonly number[];
   /** The control token with exactly this text. */
   specialId(text: string): number | undefined;
   readonly bosId?: number | undefined;

@@ -21,6 +21,8 @@ export function promptModelOf(
   renderer: TemplateRenderer,
 ): PromptModel {
   const ids = new Map(vocab.specialTokens().map(({ id, text }) => [text, id]));
+  const specialIds = new Set(ids.values());
+  const continuing = continuation(vocab);
   const textOf = (token: number | undefined): string => (token === undefined ? '' : vocab.text(token));
   const { prefix, suffix, middle } = vocab.fim;
   let around: Tokenizer['around'] | undefined;
@@ -31,7 +33,10 @@ export function promptModelOf(
     bosToken: textOf(vocab.bos),
     eosToken: textOf(vocab.eos),
     tokenizer: {
-      encode: (text, { parseSpecial }) => vocab.tokenize(text, { addSpecial: false, parseSpecial }),
+      encode: (text, { parseSpecial, after }) =>
+        after === undefined || specialIds.has(after)
+          ? vocab.tokenize(text, { addSpecial: false, parseSpecial })
+          : continuing(text, parseSpecial),
       specialId: (text) => ids.get(text),
       bosId: vocab.bos,
       eosId: vocab.eos,
@@ -45,6 +50,25 @@ export function promptModelOf(
     },
   };
 }
+
+/**
+ * Tokens of text that goes on after other text. A SentencePiece vocabulary may write a space before whatever it is given;
+ * behind a character that it can only spell in bytes, none of which it joins with what follows, it has none to write.
+ */
+function continuation(vocab: Vocabulary): (text: string, parseSpecial: boolean) => Int32Array {
+  let inFront: number | undefined;
+  return (text, parseSpecial) => {
+    if (inFront === undefined) {
+      const texts = [...vocab.tokenize(mark, { addSpecial: false, parseSpecial: false })].map((id) => vocab.text(id));
+      inFront = texts.join(' ') === '▁ <0xEE> <0x83> <0xBF>' ? texts.length : 0;
+    }
+    if (inFront === 0 || text === '') return vocab.tokenize(text, { addSpecial: false, parseSpecial });
+    return vocab.tokenize(mark + text, { addSpecial: false, parseSpecial }).subarray(inFront);
+  };
+}
+
+/** A private-use code point (Unicode 16, section 23.5), EE 83 BF in UTF-8. */
+const mark = '\uE0FF';
 
 /** Told by what the vocabulary makes of an empty text: nothing, a beginning, an end, or one of each. */
 function tokensAround(vocab: Vocabulary): Tokenizer['around'] {

@@ -21,7 +21,7 @@ export function parseMetadata(cursor: Cursor, count: number): Map<string, GgufVa
 
 function parseValue(cursor: Cursor, key: string): GgufValue {
   const type = parseType(cursor, key);
-  if (type !== 'ARRAY') return { type, value: parseScalar(cursor, type, key) } as GgufValue;
+  if (type !== 'ARRAY') return { type, value: parseScalar(cursor, type, `a string of key ${quote(key)}`) } as GgufValue;
   const items = parseType(cursor, key);
   if (items === 'ARRAY') throw new Malformed(`key ${quote(key)} holds an array of arrays`);
   const length = cursor.count(`the length of key ${quote(key)}`, maxArrayElements);
@@ -30,7 +30,9 @@ function parseValue(cursor: Cursor, key: string): GgufValue {
   }
   // Grown rather than made at its claimed length, so that memory follows the bytes that are really there.
   const value: unknown[] = [];
-  for (let index = 0; index < length; index++) value.push(parseScalar(cursor, items, key));
+  // Named once: vocabularies have hundreds of thousands of strings.
+  const what = `a string of key ${quote(key)}`;
+  for (let index = 0; index < length; index++) value.push(parseScalar(cursor, items, what));
   return { type, items, value } as GgufValue;
 }
 
@@ -41,7 +43,7 @@ function parseType(cursor: Cursor, key: string): keyof typeof ggufValueTypes {
   return type;
 }
 
-function parseScalar(cursor: Cursor, type: GgufScalarType, key: string): unknown {
+function parseScalar(cursor: Cursor, type: GgufScalarType, what: string): unknown {
   switch (type) {
     case 'UINT8':
       return cursor.uint8();
@@ -66,6 +68,6 @@ function parseScalar(cursor: Cursor, type: GgufScalarType, key: string): unknown
     case 'BOOL':
       return cursor.bool();
     case 'STRING':
-      return cursor.string(`a string of key ${quote(key)}`);
+      return cursor.string(what);
   }
 }

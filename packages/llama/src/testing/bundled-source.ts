@@ -51,7 +51,9 @@ export async function realVocabulary(
   const tokens = metadata.get('tokenizer.ggml.tokens');
   if (tokens?.type !== 'ARRAY') throw new TypeError(`${name} has no tokens`);
   return {
-    vocabulary: [...metadata].filter(([key]) => key.startsWith('tokenizer.') && key !== 'tokenizer.chat_template'),
+    vocabulary: [...metadata].filter(
+      ([key]) => key.startsWith('tokenizer.') && !key.endsWith('chat_template') && !key.endsWith('token_type_count'),
+    ),
     vocabSize: tokens.value.length,
   };
 }
