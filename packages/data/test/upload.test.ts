@@ -143,7 +143,12 @@ describe('a JSONL upload', () => {
   it('may hold what its API takes, and only that', async () => {
     const pair = lines({ input: 'a', output: '' });
     expect(await converted(pair, { profile: laminiProfile })).toEqual([completion('a', '')]);
-    await expectProblem(converted(pair), 1, '(row)', 'must have prompt and completion, or messages');
+    await expectProblem(
+      converted(pair),
+      1,
+      '(row)',
+      'must have prompt, completion and score, or prompt and completion, or messages',
+    );
     expect(await converted(lines({ text: 'once' }), { profile: mistralProfile })).toEqual([
       { kind: 'text', text: 'once' },
     ]);
@@ -181,7 +186,7 @@ describe('a JSONL upload', () => {
     ['a number', `{"prompt":"${secret}","completion":4711}`, 'completion', 'must be a text'],
     ['an empty field', '{"prompt":"a","completion":" "}', 'completion', 'must not be empty'],
     ['an unknown field', `{"prompt":"a","completion":"b","${secret}":1}`, '(row)', 'does not belong'],
-    ['another row', `{"${secret}":"a"}`, '(row)', 'must have prompt and completion'],
+    ['another row', `{"${secret}":"a"}`, '(row)', 'or prompt and completion, or messages'],
     ['half a surrogate pair', `{"prompt":"${secret}\\ud83d","completion":"b"}`, 'prompt', 'surrogate'],
     ['half a surrogate pair in a name', `{"prompt":"a","completion":"b","${secret}\\ud83d":1}`, '(row)', 'surrogate'],
     ['NUL', `{"prompt":"${secret}\\u0000","completion":"b"}`, 'prompt', 'NUL'],

@@ -1,12 +1,10 @@
 import { z } from 'zod';
-import { parseRow, type Shape } from './shape.ts';
-
-export type CompletionShape = Shape & { readonly columns: readonly [string, string] };
+import { parseRow, type TableShape } from './shape.ts';
 
 const filled = z.string().refine((text) => text.trim() !== '', 'must not be empty');
 
 /** A prompt and what should follow it, under the names an API gives them. */
-export function completionShape(prompt: string, completion: string, { emptyCompletion = false } = {}): CompletionShape {
+export function completionShape(prompt: string, completion: string, { emptyCompletion = false } = {}): TableShape {
   const schema = z.strictObject({ [prompt]: filled, [completion]: emptyCompletion ? z.string() : filled });
   return {
     columns: [prompt, completion],

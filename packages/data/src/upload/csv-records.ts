@@ -1,32 +1,36 @@
 import { CsvError, parse } from 'csv-parse';
 import type { DatasetRecord } from '../records/record.ts';
-import type { CompletionShape } from './completion-shape.ts';
 import { maxRowBytes } from './limits.ts';
 import { RowConverter } from './row-converter.ts';
 import { RowProblem, wholeFile, wholeRow } from './row-problem.ts';
+import type { TableShape } from './shape.ts';
 import { textLines, type TextLine } from './text-lines.ts';
 
-/** Records of a CSV file (RFC 4180) whose header is exactly the shape's columns; blank lines are skipped. Fails with `invalid_dataset`. */
+/** Records of a CSV file (RFC 4180) whose header is exactly the columns of one of the shapes; blank lines are skipped. Fails with `invalid_dataset`. */
 export async function* csvRecords(
   input: AsyncIterable<Uint8Array>,
-  shape: CompletionShape,
+  shapes: readonly TableShape[],
 ): AsyncGenerator<DatasetRecord> {
-  const converter = new RowConverter([shape]);
   const converted: DatasetRecord[] = [];
-  let header = false;
+  let table: { readonly columns: readonly string[]; readonly rows: RowConverter } | undefined;
   let lastLine = 0;
 
   const onRow = (cells: readonly string[], line: number): void => {
-    if (!header) {
-      if (cells.join() !== shape.columns.join() || cells.length !== shape.columns.length) {
-        throw new RowProblem('(header)', `must be exactly ${shape.columns.join()}`).at(line);
-      }
-      header = true;
+    if (table === undefined) {
+      const shape = shapes.find(
+        ({ columns }) => columns.length === cells.length && columns.every((name, i) => name === cells[i]),
+      );
+      if (shape === undefined)
+        throw new RowProblem(
+          '(header)',
+          `must be exactly ${shapes.map(({ columns }) => columns.join()).join(' or ')}`,
+        ).at(line);
+      table = { columns: shape.columns, rows: new RowConverter([shape]) };
     } else if (cells.length > 1 || cells[0]!.trim() !== '') {
-      if (cells.length !== shape.columns.length) {
-        throw new RowProblem(wholeRow, `has ${cells.length} cells, the header has ${shape.columns.length}`).at(line);
-      }
-      converted.push(converter.convert({ [shape.columns[0]]: cells[0], [shape.columns[1]]: cells[1] }, line));
+      const { columns, rows } = table;
+      if (cells.length !== columns.length)
+        throw new RowProblem(wholeRow, `has ${cells.length} cells, the header has ${columns.length}`).at(line);
+      converted.push(rows.convert(Object.fromEntries(columns.map((name, i) => [name, cells[i]])), line));
     }
   };
 
@@ -63,8 +67,8 @@ export async function* csvRecords(
   } finally {
     parser.destroy();
   }
-  if (!header) throw new RowProblem(wholeFile, 'holds no rows').at(1);
-  converter.finish();
+  if (table === undefined) throw new RowProblem(wholeFile, 'holds no rows').at(1);
+  table.rows.finish();
 }
 
 const lineFeed = Buffer.from('\n');

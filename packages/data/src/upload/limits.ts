@@ -14,3 +14,7 @@ export const maxMessages = 1000;
 
 /** Functions that one conversation offers. */
 export const maxTools = 256;
+
+/** Targets of one row, and labels of one target: what a classifier is trained for at most. */
+export const maxTargets = 64;
+export const maxLabels = 4096;

@@ -1,25 +1,31 @@
 /** Which forms of rows each API takes: as its documents say and, where it serves what they leave out, holes in texts. */
-import { completionShape, type CompletionShape } from './completion-shape.ts';
+import { completionShape } from './completion-shape.ts';
 import { conversationShape } from './conversation-shape.ts';
 import { holeShape } from './hole-shape.ts';
+import { labelledShape } from './labelled-shape.ts';
 import { preferenceShape, ratingShape } from './preference-shape.ts';
-import type { Shape } from './shape.ts';
+import { scoredPairShape } from './scored-pair-shape.ts';
+import type { Shape, TableShape } from './shape.ts';
 import { textShape } from './text-shape.ts';
 
 export type DatasetProfile = {
-  /** Columns of a CSV file, in this order; absent where the API takes none. */
-  readonly csv?: CompletionShape;
+  /** Forms of a CSV file, told by its header; absent where the API takes none. */
+  readonly csv?: readonly TableShape[];
   /** Forms of a JSONL file; a row has the first one of which it has a field. */
   readonly jsonl: readonly Shape[];
 };
 
 export const emissaryProfile: DatasetProfile = {
-  csv: completionShape('input', 'expected_output'),
-  jsonl: [completionShape('prompt', 'completion'), conversationShape({ roles: ['system', 'user', 'assistant'] })],
+  csv: [completionShape('input', 'expected_output'), scoredPairShape('input', 'expected_output')],
+  jsonl: [
+    scoredPairShape('prompt', 'completion'),
+    completionShape('prompt', 'completion'),
+    conversationShape({ roles: ['system', 'user', 'assistant'] }),
+  ],
 };
 
 export const laminiProfile: DatasetProfile = {
-  csv: completionShape('input', 'output', { emptyCompletion: true }),
+  csv: [completionShape('input', 'output', { emptyCompletion: true })],
   jsonl: [completionShape('input', 'output', { emptyCompletion: true })],
 };
 
@@ -30,6 +36,7 @@ const mistralConversation = {
 
 export const mistralProfile: DatasetProfile = {
   jsonl: [
+    labelledShape,
     conversationShape(mistralConversation),
     conversationShape({ ...mistralConversation, field: 'interactions' }),
     textShape,

@@ -12,6 +12,9 @@ export type Shape = {
   readonly convert: (row: object) => DatasetRecord;
 };
 
+/** A form that rows of a table can have, whose header names these columns in this order. */
+export type TableShape = Shape & { readonly columns: readonly string[] };
+
 /** Checks a row by a schema, and says what is wrong without a word of the row. */
 export function parseRow<T>(schema: z.ZodType<T>, row: unknown): T {
   const result = schema.safeParse(row);

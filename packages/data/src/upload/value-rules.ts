@@ -41,6 +41,8 @@ const publicNames = new Set([
   'messages',
   'interactions',
   'tools',
+  'labels',
+  'score',
   'chosen',
   'rejected',
   'label',
