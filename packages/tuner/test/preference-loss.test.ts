@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { PreferenceRows, TokenRow } from '@atelier/data';
 import { readGguf } from '@atelier/llama/gguf';
-import { writeTinyModel } from '@atelier/llama/testing';
+import { tinyFamilies, writeTinyModel } from '@atelier/llama/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hyperParametersSchema, type HyperParameters } from '../src/contract/index.ts';
 import { Device } from '../src/graph/device.ts';
@@ -231,6 +231,30 @@ describe('the loss', () => {
     };
     expect(largestGradient({})).toBeGreaterThan(1e-3);
     expect(largestGradient({ rewardClip: 1e-6 })).toBe(0);
+  });
+});
+
+type Family = keyof typeof tinyFamilies;
+const decoders = (Object.keys(tinyFamilies) as Family[]).filter((family) => !('encoder' in tinyFamilies[family]));
+
+describe.each(decoders)('answers behind one prompt, %s', (family) => {
+  it('are as likely as each by itself', async () => {
+    const file = path.join(root, `${family}.gguf`);
+    await writeTinyModel(file, { family, dim: 32, ff: 64 });
+    using weights = await Weights.load(device, file, await readGguf(file));
+    const examples = examplesOf('dpo');
+    const members = bins.map((bin) => bin.filter((index) => index < examples.length));
+    using program = new BatchProgram(device, weights, likelihoodsOnly, layout, { ...train, train: false });
+    const batch = layOutExamples(examples, members, layout, { perToken: false, countsAnswers: false });
+    const { outputs } = program.run(batch);
+    for (const [place, index] of members.flat().entries()) {
+      for (const side of ['chosen', 'rejected'] as const) {
+        const answer = pairs[index]![side]!;
+        const alone = tokenLikelihoods(answer, libllamaLogits(file, [[...answer.tokens]])[0]!);
+        const sum = alone.reduce((total, value) => total + value, 0);
+        expect(Math.abs(outputs[side]![place]! - sum), `${side} of ${index}`).toBeLessThan(3e-3);
+      }
+    }
   });
 });
 
