@@ -47,6 +47,14 @@ describe('choices', () => {
     expect(one({ sampling: { ...sampling, seed: 6 } }).tokens).toEqual(third!.tokens);
   });
 
+  test('are the same when the memory has no room for all of them together', () => {
+    const settings = { choices: 3, maxTokens: 100, sampling: { temperature: 1, seed: 4 } };
+    using narrow = new GenerationContext({ model, threads: new ThreadChoice(1, 1), maxSequences: 4, cacheTokens: 480 });
+    const short = prompt.subarray(0, 100);
+    const texts = (context: GenerationContext) => run(model, context, short, settings).map(({ text }) => text);
+    expect(texts(narrow)).toEqual(texts(context));
+  });
+
   test('end together when they are cancelled', () => {
     run(model, context, prompt, { maxTokens: 1 });
     const generations = start(model, 7, prompt, { choices: 9 });

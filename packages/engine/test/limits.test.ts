@@ -142,3 +142,17 @@ test('a prompt of megabytes is refused before it reaches the runner', async () =
     code: 'payload_too_large',
   });
 });
+
+test('what one step gives arrives whole, also when it is more than one message', async () => {
+  await using wide = tinyEngine({ maxRunning: 32 });
+  const verbose = { path: await verboseModel() };
+  const question = { model: verbose, owner: 'a', input: { kind: 'tokens' as const, tokens: [1, 2, 3] } };
+  const generation = { choices: 32, maxTokens: 3, logprobs: 20, sampling: { temperature: 5, seed: 1 } };
+  const events = await Array.fromAsync(wide.generate({ ...question, ...generation }));
+  const bytes = Buffer.byteLength(JSON.stringify(events));
+  expect(bytes / generation.maxTokens).toBeGreaterThan(1.5 * 2 ** 20);
+  const finishes = events.filter((event) => event.type === 'finish');
+  expect(finishes).toHaveLength(32);
+  const reported = events.flatMap((event) => (event.type === 'finish' ? [] : (event.logprobs ?? [])));
+  expect(reported).toHaveLength(finishes.reduce((sum, { usage }) => sum + usage.completionTokens, 0));
+});

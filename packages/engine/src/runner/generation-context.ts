@@ -144,6 +144,7 @@ export class GenerationContext implements Disposable {
    * whose prompt is just being computed for another choice of its request lets others pass.
    */
   #admit(): void {
+    if (this.#waiting.length === 0 || this.#freeSlots.length === 0) return;
     let taken = this.#active.reduce((sum, { sequence }) => sum + sequence.tokens.length + 1, 0);
     const staying: Generation[] = [];
     for (const [at, generation] of this.#waiting.entries()) {

@@ -3,6 +3,8 @@ import type { TokenLogprob } from '../generate-event.ts';
 /** What OpenAI's API says of tokens that are as good as impossible; JSON has no minus infinity. */
 const leastLogprob = -9999;
 
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+
 /** The softmax of some logits, as far as a report needs it: kept because the logits are about to be changed. */
 export class Logprobs {
   readonly #logSum: number;
@@ -25,7 +27,7 @@ export class Logprobs {
     const candidate = (each: number) => {
       const bytes = bytesOf(each);
       const logprob = Math.max(leastLogprob, this.#logits[each]! - this.#logSum);
-      return { token: each, text: new TextDecoder().decode(bytes), bytes: [...bytes], logprob };
+      return { token: each, text: utf8.decode(bytes), bytes: [...bytes], logprob };
     };
     return { ...candidate(token), alternatives: this.#best.map(candidate) };
   }

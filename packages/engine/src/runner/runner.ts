@@ -11,6 +11,7 @@ import type {
   LoadCommand,
   Outcome,
   Report,
+  RunnerStatistics,
   TokenizeCommand,
 } from '../protocol.ts';
 import { ContextPool } from './context-pool.ts';
@@ -185,10 +186,24 @@ export class Runner {
     const due = performance.now() >= this.#statisticsDue || outcomes.some(({ finish }) => finish !== undefined);
     if (outcomes.length === 0 && !due) return;
     if (due) this.#statisticsDue = performance.now() + statisticsMs;
-    this.#channel.send({ type: 'progress', outcomes, ...(due && { statistics: this.#statistics() }) });
+    this.#send(outcomes, due ? this.#statistics() : undefined);
   }
 
-  #statistics(): Extract<Report, { type: 'ready' }>['statistics'] {
+  /** What is too much for one message goes in parts; what is too much by itself ends its request. */
+  #send(outcomes: Outcome[], statistics?: RunnerStatistics): void {
+    if (this.#channel.send({ type: 'progress', outcomes, ...(statistics && { statistics }) })) return;
+    const half = outcomes.length >> 1;
+    if (half > 0) {
+      this.#send(outcomes.slice(0, half));
+      return this.#send(outcomes.slice(half), statistics);
+    }
+    const { id } = outcomes[0]!;
+    this.#pool.cancel(id);
+    const { code, details } = new AtelierError('invalid_request', { reason: 'one step of it gives too much at once' });
+    this.#send([{ id, error: { code, details } }], statistics);
+  }
+
+  #statistics(): RunnerStatistics {
     return {
       residentBytes: process.memoryUsage.rss(),
       adapters: [...new Set([...this.#pool.adapters, ...this.#encoders.adapters])],
