@@ -1,8 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { dpoSettingNames, hyperParametersSchema, optimizerNames, scheduleNames } from '../src/contract/index.ts';
+import {
+  dpoSettingNames,
+  hyperParametersSchema,
+  loraTargets,
+  optimizerNames,
+  scheduleNames,
+} from '../src/contract/index.ts';
 import { taskSettingsSchema, tasks } from '../src/contract/spec.ts';
+import { supportedArchitectures } from '../src/models/config.ts';
 
 type Property = {
   default?: unknown;
@@ -88,4 +95,13 @@ it('docs/reference/hyper-parameters.md has every task and task setting', async (
     ...tasks,
     ...settings.filter((name) => name !== 'targets[].name'),
   ]);
+});
+
+it('docs/reference/models.md has every architecture and every adapter target', async () => {
+  const page = await readFile(new URL('../../../docs/reference/models.md', import.meta.url), 'utf8');
+  const [architectureRows = '', targetRows = ''] = page.split('## Adapters');
+  const words = (text: string): string[] =>
+    [...text.matchAll(/^\| ((?:`[\w-]+`(?:, )?)+) \|/gm)].flatMap(([, cell]) => cell!.replaceAll('`', '').split(', '));
+  expect(words(architectureRows)).toEqual(supportedArchitectures);
+  expect(words(targetRows)).toEqual([...loraTargets]);
 });

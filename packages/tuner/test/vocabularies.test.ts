@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import {
@@ -6,6 +6,7 @@ import {
   createTemplateRenderer,
   promptModelOf,
   promptTokens,
+  sequenceTokens,
   type DatasetRecord,
   type PromptModel,
 } from '@atelier/data';
@@ -120,4 +121,48 @@ describe.each(cases)('the vocabulary $name', (used) => {
     expect(await run(runDirectory)).toBe(0);
     expect(last(await events(runDirectory), 'step')!.loss).toBeGreaterThan(0);
   });
+});
+
+it(
+  'the WordPiece vocabulary of an encoder surrounds texts and trains a step of classification',
+  { timeout: 180_000 },
+  async () => {
+    const file = await modelFile({ name: 'bert-bge', family: 'bert', begin: '[CLS]', end: ['[SEP]'] });
+    using model = LlamaModel.load(file, { vocabOnly: true });
+    const { vocab } = model;
+    await using renderer = createTemplateRenderer({ timeoutMs: 60_000 });
+    const prompts = promptModelOf(vocab, undefined, renderer);
+    const tokens = await sequenceTokens(prompts, { kind: 'raw', text: `Ein ${difficult}` }, 512);
+    expect(tokens).toEqual(vocab.tokenize(`Ein ${difficult}`, { addSpecial: true }));
+    const texts = [...tokens].map((token) => vocab.text(token));
+    expect([texts[0], texts.at(-1)]).toEqual(['[CLS]', '[SEP]']);
+
+    const runDirectory = path.join(directory, 'run-bert');
+    await writeRun(runDirectory, file, { task: 'classification', validation: [], hyperParameters: { steps: 2 } });
+    const labelled = ['good', 'bad', 'good', 'bad'].map((label, i) => ({
+      kind: 'labelled',
+      text: `A ${label} day, number ${i}.`,
+      labels: { mood: label },
+    }));
+    await writeFile(
+      path.join(runDirectory, 'train.jsonl'),
+      labelled.map((record) => `${JSON.stringify(record)}\n`).join(''),
+    );
+    expect(await run(runDirectory)).toBe(0);
+    expect(last(await events(runDirectory), 'checkpoint')).toMatchObject({
+      file: 'adapter.gguf',
+      head: { file: 'head.json' },
+    });
+  },
+);
+
+it('an encoder learns no text: the run is refused before it begins', { timeout: 60_000 }, async () => {
+  const file = path.join(directory, 'encoder.gguf');
+  await writeTinyModel(file, { ...sizes, family: 'bert' });
+  const runDirectory = path.join(directory, 'run-refused');
+  await writeRun(runDirectory, file, {});
+  expect(await run(runDirectory)).toBe(1);
+  const all = await events(runDirectory);
+  expect(last(all, 'error')).toMatchObject({ code: 'unsupported_task' });
+  expect(last(all, 'plan')).toBeUndefined();
 });
