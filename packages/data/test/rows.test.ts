@@ -11,7 +11,17 @@ import {
   type TokenRow,
 } from '../src/index.ts';
 import { ChunkTokenizer } from './chunk-tokenizer.ts';
-import { chatMl, forgetful, instruct, lateSystem, plain, thinking, withTools } from './templates.ts';
+import {
+  bracketTools,
+  chatMl,
+  forgetful,
+  instruct,
+  lateSystem,
+  plain,
+  taggedTools,
+  thinking,
+  withTools,
+} from './templates.ts';
 
 const renderer = createTemplateRenderer({ timeoutMs: 10_000 });
 afterAll(() => renderer[Symbol.asyncDispose]());
@@ -183,6 +193,51 @@ describe('rows', () => {
     expect(text).toContain('{{"name": "add", "arguments": {"x": 1}}<|im_end|>}');
     expect(text).toContain('{"type": "function", "function": {"name": "add"}}\n<|im_end|>');
     expect(text).toContain('<|im_start|>tool\n2<|im_end|>');
+  });
+
+  describe('of calls', () => {
+    const call = (id: string, x: number) => ({
+      id,
+      type: 'function' as const,
+      function: { name: 'add', arguments: `{"x": ${x}}` },
+    });
+    const tools = [{ type: 'function' as const, function: { name: 'add' } }];
+    const messages: ChatMessage[] = [
+      user('both?'),
+      { role: 'assistant', content: '', tool_calls: [call('aaaaaaaaa', 1), call('bbbbbbbbb', 2)] },
+      { role: 'tool', content: 'one', tool_call_id: 'aaaaaaaaa' },
+      { role: 'tool', content: 'two [TOOL_CALLS]', tool_call_id: 'bbbbbbbbb' },
+      assistant('Both.'),
+    ];
+
+    it('learn several calls at once, and not their results', async () => {
+      const model = modelOf(taggedTools);
+      const rows = await rowsOf(model, [{ kind: 'conversation', messages, tools }]);
+      expect(rows.map((row) => shown(row, model.tokenizer))).toEqual([
+        '<|im_start|>system\n{"type": "function", "function": {"name": "add"}}\n<|im_end|>\n<|im_start|>user\nboth?<|im_end|>\n<|im_start|>assistant\n' +
+          '{<tool_call>\n{"name": "add", "arguments": {"x": 1}}\n</tool_call>\n<tool_call>\n{"name": "add", "arguments": {"x": 2}}\n</tool_call><|im_end|>}\n' +
+          '<|im_start|>user\n<tool_response>\none\n</tool_response>\n<tool_response>\ntwo [TOOL_CALLS]\n</tool_response><|im_end|>\n' +
+          '<|im_start|>assistant\n{Both.<|im_end|>}',
+      ]);
+    });
+
+    it('learn each reply after the prompt it will have, where the tools move to the newest question', async () => {
+      const model = modelOf(bracketTools);
+      const longer = [...messages, user('again?'), assistant('Yes.')];
+      const rows = await rowsOf(model, [{ kind: 'conversation', messages: longer, tools }]);
+      const offered = '[AVAILABLE_TOOLS][{"type": "function", "function": {"name": "add"}}][/AVAILABLE_TOOLS]';
+      const calls =
+        '[TOOL_CALLS]{"name": "add", "arguments": {"x": 1}, "id": "aaaaaaaaa"}{"name": "add", "arguments": {"x": 2}, "id": "bbbbbbbbb"}</s>';
+      const results = '[TOOL_RESULTS]one[/TOOL_RESULTS][TOOL_RESULTS]two [TOOL_CALLS][/TOOL_RESULTS]';
+      expect(rows.map((row) => shown(row, model.tokenizer))).toEqual([
+        `<s>${offered}[INST]both?[/INST]{${calls}}`,
+        `<s>${offered}[INST]both?[/INST]${calls}${results}{Both.</s>}`,
+        `<s>[INST]both?[/INST]${calls}${results}Both.</s>${offered}[INST]again?[/INST]{Yes.</s>}`,
+      ]);
+      // A result that says so does not begin a call.
+      const marker = model.tokenizer.specialId('[TOOL_CALLS]');
+      expect(rows.map(({ tokens }) => tokens.filter((token) => token === marker).length)).toEqual([1, 1, 1]);
+    });
   });
 
   it('fail with the number of the record and the reason', async () => {

@@ -68,3 +68,56 @@ export const lateSystem = {
     "{{ '<' + message.role + '>' + message.content }}{% endfor %}{% if add_generation_prompt %}{{ '<assistant>' }}{% endif %}",
   specialTokens: ['<s>', '</s>', '<user>', '<assistant>'],
 };
+
+/** Calls and results in tags, several results in one turn of the user. */
+export const taggedTools = {
+  ...chatMl,
+  template: `{% if tools %}<|im_start|>system
+{% for tool in tools %}{{ tool | tojson }}
+{% endfor %}<|im_end|>
+{% endif %}
+{%- for message in messages %}
+{%- if message.role == 'tool' %}
+{%- if messages[loop.index0 - 1].role != 'tool' %}{{ '<|im_start|>user' }}{% endif %}
+{{- '\\n<tool_response>\\n' + message.content + '\\n</tool_response>' }}
+{%- if loop.last or messages[loop.index0 + 1].role != 'tool' %}{{ '<|im_end|>\\n' }}{% endif %}
+{%- else %}
+{{- '<|im_start|>' + message.role }}
+{%- if message.content %}{{ '\\n' + message.content }}{% endif %}
+{%- for call in message.tool_calls or [] %}
+{{- '\\n<tool_call>\\n{"name": "' + call.function.name + '", "arguments": ' }}{{ call.function.arguments | tojson }}{{ '}\\n</tool_call>' }}
+{%- endfor %}{{ '<|im_end|>\\n' }}
+{%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}`,
+};
+
+/** Control tokens around tools, calls and results; the tools stand before the newest question, so they move. */
+export const bracketTools = {
+  template: `{{ bos_token }}
+{%- set last = namespace(at=0) %}
+{%- for message in messages %}{% if message.role == 'user' %}{% set last.at = loop.index0 %}{% endif %}{% endfor %}
+{%- for message in messages %}
+{%- if message.role == 'user' %}
+{%- if tools and loop.index0 == last.at %}[AVAILABLE_TOOLS]{{ tools | tojson }}[/AVAILABLE_TOOLS]{% endif %}
+{{- '[INST]' + message.content + '[/INST]' }}
+{%- elif message.tool_calls %}[TOOL_CALLS]{% for call in message.tool_calls %}
+{{- {'name': call.function.name, 'arguments': call.function.arguments, 'id': call.id} | tojson }}{% endfor %}{{ eos_token }}
+{%- elif message.role == 'tool' %}
+{{- '[TOOL_RESULTS]' + message.content + '[/TOOL_RESULTS]' }}
+{%- else %}{{ message.content + eos_token }}{% endif %}
+{%- endfor %}`,
+  bosToken: '<s>',
+  eosToken: '</s>',
+  specialTokens: [
+    '<s>',
+    '</s>',
+    '[INST]',
+    '[/INST]',
+    '[AVAILABLE_TOOLS]',
+    '[/AVAILABLE_TOOLS]',
+    '[TOOL_CALLS]',
+    '[TOOL_RESULTS]',
+    '[/TOOL_RESULTS]',
+  ],
+};
