@@ -98,4 +98,12 @@ describe('packing', () => {
     const half = Math.floor(packed.length / 2);
     expect(Math.abs(mean(0, half) - mean(half, packed.length))).toBeLessThan(10);
   });
+
+  it('keeps the order of the rows where asked to, in every pass', () => {
+    const rows = Array.from({ length: 40 }, (_, row) => namedRow(row, 16));
+    const plan = (epoch: number): number[] =>
+      packRows(rows, { batchTokens: 16, maxSequenceTokens: 16, seed: 1, epoch, shuffled: false }).plan.flat();
+    expect(plan(0)).toEqual(rows.map((_, row) => row));
+    expect(plan(1)).toEqual(plan(0));
+  });
 });

@@ -68,6 +68,19 @@ describe('a run', () => {
     ]);
   });
 
+  it('takes a part of a pass', async () => {
+    const dir = directory();
+    await writeRun(dir, model, { hyperParameters: { epochs: 1.5, batchTokens: 128, shuffle: false } });
+    expect(await run(dir)).toBe(0);
+    const all = await events(dir);
+    const epochs = all.filter((event) => event.type === 'checkpoint').map(({ epoch }) => epoch);
+    expect(epochs[0]).toBe(1);
+    expect(epochs.length).toBe(2);
+    expect(epochs[1]).toBeGreaterThanOrEqual(1.5);
+    expect(epochs[1]).toBeLessThan(2);
+    expect(last(all, 'step')!.step).toBe(last(all, 'plan')!.totalSteps);
+  });
+
   it('sums micro-batches to what one larger batch gives', async () => {
     const losses = await Promise.all(
       [

@@ -14,21 +14,21 @@ export type PackingOptions = {
   readonly seed?: number;
   /** Pass over the data, from 0: each has its own order. */
   readonly epoch?: number;
+  /** False takes rows in their order, as far as fitting allows, in every pass. */
+  readonly shuffled?: boolean;
 };
 
 /**
  * Groups rows of the given lengths, none above `batchTokens`, into micro-batches; a group lists indexes into `lengths`.
- * Best fit decreasing within windows of shuffled rows; the same seed and epoch give the same groups.
+ * Best fit decreasing within windows of rows; the same seed and epoch give the same groups.
  */
 export function planPacking(
   lengths: readonly number[],
-  { batchTokens, seed = 0, epoch = 0 }: Omit<PackingOptions, 'maxSequenceTokens'>,
+  { batchTokens, seed = 0, epoch = 0, shuffled = true }: Omit<PackingOptions, 'maxSequenceTokens'>,
 ): number[][] {
   const random = randomIntegers(seed, epoch);
-  const order = shuffle(
-    lengths.map((_, index) => index),
-    random,
-  );
+  const inOrder = lengths.map((_, index) => index);
+  const order = shuffled ? shuffle(inOrder, random) : inOrder;
   const groups: number[][] = [];
   let window: number[] = [];
   let tokens = 0;
@@ -40,7 +40,7 @@ export function planPacking(
     const bins = fitWindow(window, lengths, batchTokens);
     window = last || bins.length === 1 ? [] : takeEmptiest(bins);
     tokens = window.reduce((sum, i) => sum + lengths[i]!, 0);
-    groups.push(...shuffledBins(bins, random));
+    groups.push(...(shuffled ? shuffledBins(bins, random) : bins.map(({ rows }) => rows)));
   }
   return groups;
 }

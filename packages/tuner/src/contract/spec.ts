@@ -39,10 +39,12 @@ export const schedules = [
 ] as const;
 
 export const hyperParametersSchema = z.strictObject({
-  /** Passes over the training data; ignored when `steps` is given. */
-  epochs: z.int().min(1).max(10_000).default(3),
+  /** Passes over the training data, the last of which may be a part; ignored when `steps` is given. */
+  epochs: z.number().min(0.001).max(10_000).default(3),
   /** Optimizer steps in total. */
   steps: count.optional(),
+  /** Each pass in an order of its own; else every pass in that of the files, as far as packing allows. */
+  shuffle: z.boolean().default(true),
   /** Tokens in one packed micro-batch. */
   batchTokens: z.int().min(16).max(1_048_576).default(2048),
   /** Rows longer than this are cut at the end, plain texts go on in further rows; at most the model's context. */

@@ -55,11 +55,12 @@ export function packEpoch(
   batchTokens: number,
   seed: number,
   epoch: number,
+  shuffled = true,
 ): Epoch {
   const binsPerBatch = Math.max(1, Math.floor(batchTokens / length));
   const plan = planPacking(
     rows.map(({ tokens }) => tokens),
-    { batchTokens: length, seed, epoch },
+    { batchTokens: length, seed, epoch, shuffled },
   );
   const batches = Array.from({ length: Math.ceil(plan.length / binsPerBatch) }, (_, i) =>
     plan.slice(i * binsPerBatch, (i + 1) * binsPerBatch),

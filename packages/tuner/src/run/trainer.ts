@@ -10,7 +10,6 @@ import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { AtelierError } from '@atelier/errors';
 import { readGguf } from '@atelier/llama/gguf';
-import { runSpecSchema, type RunSpec } from '../contract/index.ts';
 import { Device } from '../graph/device.ts';
 import { readConfig } from '../models/config.ts';
 import { requireTask } from '../models/trainable.ts';
@@ -33,6 +32,7 @@ import {
 import { binLength, chooseBinLength, packEpoch, rowRoom, wantedRoom, type Epoch } from './dataset.ts';
 import type { EventLog } from './event-log.ts';
 import { loraOptions, servedFile } from './method.ts';
+import { parseSpec } from './spec-file.ts';
 import { Speedometer } from './speedometer.ts';
 import { DivergenceWatch, pastEvents, ValidationWatch } from './watch.ts';
 
@@ -87,7 +87,7 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
   const attentionCost = 2 * config.layers * config.heads * config.headSize;
   const length = chooseBinLength(data.rows, h.batchTokens, linearCost, attentionCost);
   const stepsOf = (batches: Epoch): number => Math.ceil(batches.length / h.gradientAccumulation);
-  const batchesOf = (epoch: number): Epoch => packEpoch(data.rows, length, h.batchTokens, spec.seed, epoch);
+  const batchesOf = (epoch: number): Epoch => packEpoch(data.rows, length, h.batchTokens, spec.seed, epoch, h.shuffle);
   // Training rows may all be shorter.
   const heldLength = Math.max(length, binLength(held.rows));
   const heldBatches = packEpoch(held.rows, heldLength, h.batchTokens, 0, 0);
@@ -255,16 +255,10 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
   return 'succeeded';
 }
 
-function parseSpec(text: string): RunSpec {
-  const parsed = runSpecSchema.safeParse(JSON.parse(text));
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  throw new AtelierError('invalid_request', { reason: `spec.json: ${issue.path.join('.')}: ${issue.message}` });
-}
-
+/** Steps of so many epochs; the last may be a part. */
 function totalOf(epochs: number, steps: (epoch: number) => number): number {
   let total = 0;
-  for (let epoch = 0; epoch < epochs; epoch++) total += steps(epoch);
+  for (let epoch = 0; epoch < epochs; epoch++) total += Math.ceil(steps(epoch) * Math.min(1, epochs - epoch));
   return total;
 }
 
