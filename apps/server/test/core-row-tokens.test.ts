@@ -66,7 +66,7 @@ describe('the average row', () => {
     }));
     const file = await fileOf(records);
     const exact = await exactRowTokens(file, model, promptFormat);
-    const estimated = await averageRowTokens(file, model, promptFormat === 'chat');
+    const estimated = await averageRowTokens(file, model, { chat: promptFormat === 'chat' });
     expect(Math.abs(estimated / exact - 1)).toBeLessThan(0.1);
   });
 
@@ -81,19 +81,21 @@ describe('the average row', () => {
     }));
     const file = await fileOf(records);
     const exact = await exactRowTokens(file, model, 'chat');
-    expect(Math.abs((await averageRowTokens(file, model, true)) / exact - 1)).toBeLessThan(0.1);
+    expect(Math.abs((await averageRowTokens(file, model, { chat: true })) / exact - 1)).toBeLessThan(0.1);
   });
 
   it('of very long texts is measured by their beginnings', async () => {
     const file = await fileOf([{ kind: 'text', text: 'x'.repeat(3_000_000) }]);
     const begun = performance.now();
-    expect(await averageRowTokens(file, model, false)).toBe(3_000_001);
+    expect(await averageRowTokens(file, model, { chat: false })).toBe(3_000_001);
     expect(performance.now() - begun).toBeLessThan(5000);
   });
 
   it('is refused for records that hold nothing to generate', async () => {
     const file = await fileOf([{ kind: 'pair', first: 'a', second: 'b' }]);
-    await expect(averageRowTokens(file, model, true)).rejects.toMatchObject({ code: 'unsupported_task' });
-    await expect(averageRowTokens(await fileOf([]), model, true)).rejects.toMatchObject({ code: 'invalid_request' });
+    await expect(averageRowTokens(file, model, { chat: true })).rejects.toMatchObject({ code: 'unsupported_task' });
+    await expect(averageRowTokens(await fileOf([]), model, { chat: true })).rejects.toMatchObject({
+      code: 'invalid_request',
+    });
   });
 });

@@ -19,7 +19,7 @@ export const emissaryProfile: DatasetProfile = {
   csv: [completionShape('input', 'expected_output'), scoredPairShape('input', 'expected_output')],
   jsonl: [
     scoredPairShape('prompt', 'completion'),
-    completionShape('prompt', 'completion'),
+    completionShape('prompt', 'completion', { judged: true }),
     conversationShape({ roles: ['system', 'user', 'assistant'] }),
   ],
 };

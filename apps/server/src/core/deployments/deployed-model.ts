@@ -20,7 +20,7 @@ export async function deployedModel(
         .onRef('checkpoints.number', '=', 'deployments.checkpoint_number'),
     )
     .innerJoin('training_jobs', 'training_jobs.id', 'deployments.training_job_id')
-    .select(['training_jobs.base_model', 'checkpoints.adapter_blob', 'checkpoints.model_blob'])
+    .select(['training_jobs.base_model', 'checkpoints.adapter_blob', 'checkpoints.model_blob', 'checkpoints.head_blob'])
     .where('deployments.id', '=', id)
     .executeTakeFirst();
   if (!row) throw new AtelierError('not_found', { kind: 'Deployment' });

@@ -1,5 +1,6 @@
 /** Answers from deployments. */
-import type { ChatMessage, Engine, GenerateEvent, GenerateRequest } from '@atelier/engine';
+import type { TargetScores } from '@atelier/data';
+import type { ChatMessage, Engine, GenerateEvent, GenerateRequest, ModelRef, Vector } from '@atelier/engine';
 import { AtelierError } from '@atelier/errors';
 import type { Identity } from '../access/access.ts';
 import { type DeployedModelParts, deployedModel } from '../deployments/deployed-model.ts';
@@ -8,9 +9,9 @@ import { promptInput } from './prompt-input.ts';
 
 export type Inference = ReturnType<typeof createInference>;
 
-export type Generation = {
-  projectId: string;
-  deploymentId: string;
+type Place = { projectId: string; deploymentId: string };
+
+export type Generation = Place & {
   /** A prompt is given to the model the way training gave it: as one user turn where it has a chat template. */
   input: { prompt: string } | { messages: ChatMessage[] };
   maxTokens: number;
@@ -18,6 +19,19 @@ export type Generation = {
 };
 
 export function createInference(parts: DeployedModelParts & { deployments: Deployments; engine: Engine }) {
+  /** The model of a deployment that is up and was trained for one of `tasks`. */
+  async function ready(
+    identity: Identity,
+    { projectId, deploymentId }: Place,
+    tasks: readonly string[],
+    wanted: string,
+  ): Promise<ModelRef> {
+    const { id, task, state } = await parts.deployments.get(identity, projectId, deploymentId);
+    requireTask(task, tasks, wanted);
+    requireDeployed(state);
+    return (await deployedModel(parts, id)).model;
+  }
+
   return {
     /**
      * Text as it is generated, then one `finish`. Nothing is generated before the first event is asked for.
@@ -29,6 +43,7 @@ export function createInference(parts: DeployedModelParts & { deployments: Deplo
       signal: AbortSignal,
     ): AsyncGenerator<GenerateEvent, void, void> {
       const deployment = await parts.deployments.get(identity, generation.projectId, generation.deploymentId);
+      requireTask(deployment.task, ['generation', 'preference'], 'text');
       requireDeployed(deployment.state);
       const { model, chat } = await deployedModel(parts, deployment.id);
       const { input, maxTokens, sampling } = generation;
@@ -61,16 +76,31 @@ export function createInference(parts: DeployedModelParts & { deployments: Deplo
       );
     },
 
-    /** Says of a request for something else than text why this deployment cannot answer it: all deployments generate text. */
-    async refuse(
+    /**
+     * What the deployment's head says of a text, by target.
+     * @throws AtelierError `not_found`, `invalid_request` when it is not up or was trained for something else
+     */
+    async classify(
       identity: Identity,
-      { projectId, deploymentId }: Pick<Generation, 'projectId' | 'deploymentId'>,
-      wanted: string,
-    ): Promise<never> {
-      const { task } = await parts.deployments.get(identity, projectId, deploymentId);
-      throw new AtelierError('invalid_request', {
-        reason: `The deployment was trained for ${task}: it gives no ${wanted}`,
-      });
+      { input, ...place }: Place & { input: string },
+      signal: AbortSignal,
+    ): Promise<TargetScores[]> {
+      const model = await ready(identity, place, ['classification', 'regression'], 'classification');
+      const request = { owner: identity.workspaceId, inputs: [{ kind: 'text' as const, text: input }] };
+      const { results } = await parts.engine.classify({ ...request, model: { ...model, head: model.head! } }, signal);
+      return results[0]!;
+    },
+
+    /** A vector for each text. @throws as `classify` */
+    async embed(
+      identity: Identity,
+      { inputs, ...place }: Place & { inputs: readonly string[] },
+      signal: AbortSignal,
+    ): Promise<Vector[]> {
+      const model = await ready(identity, place, ['embedding'], 'embeddings');
+      const texts = inputs.map((text) => ({ kind: 'text' as const, text }));
+      const { vectors } = await parts.engine.embed({ model, owner: identity.workspaceId, inputs: texts }, signal);
+      return vectors;
     },
   };
 }
@@ -79,4 +109,12 @@ export function createInference(parts: DeployedModelParts & { deployments: Deplo
 function requireDeployed(state: string): void {
   if (state !== 'deployed')
     throw new AtelierError('invalid_request', { reason: `The deployment is not deployed (${state})` });
+}
+
+/** @throws AtelierError `invalid_request` */
+function requireTask(task: string, tasks: readonly string[], wanted: string): void {
+  if (!tasks.includes(task))
+    throw new AtelierError('invalid_request', {
+      reason: `The deployment was trained for ${task}: it gives no ${wanted}`,
+    });
 }

@@ -178,7 +178,13 @@ export function createModels({ database, blobs, logger, aliases }: ModelsParts) 
         .selectFrom('checkpoints')
         .innerJoin('training_jobs', 'training_jobs.id', 'checkpoints.job_id')
         .innerJoin('models', 'models.id', 'training_jobs.base_model')
-        .select(['checkpoints.adapter_blob', 'checkpoints.model_blob', 'models.path', 'models.blob'])
+        .select([
+          'checkpoints.adapter_blob',
+          'checkpoints.model_blob',
+          'checkpoints.head_blob',
+          'models.path',
+          'models.blob',
+        ])
         .where('checkpoints.job_id', '=', model.training_job_id)
         .where('checkpoints.number', '=', model.checkpoint_number)
         .executeTakeFirstOrThrow();

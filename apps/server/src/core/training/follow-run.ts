@@ -104,8 +104,7 @@ async function writeReports(
       .execute();
   }
 
-  // Generation's; the table has no place yet for what other tasks measure.
-  const validations = latestByStep(ofType(batch, 'validation')).filter((event) => event.tokenAccuracy !== undefined);
+  const validations = latestByStep(ofType(batch, 'validation'));
   if (validations.length === 0) return;
   await transaction
     .insertInto('training_validations')
@@ -115,7 +114,7 @@ async function writeReports(
         step,
         at: new Date(at * 1000),
         loss,
-        token_accuracy: tokenAccuracy!,
+        token_accuracy: tokenAccuracy ?? null,
       })),
     )
     .onConflict((conflict) =>

@@ -30,17 +30,22 @@ export async function keepCheckpoint(
       .executeTakeFirst(),
   );
   if (known?.step === event.step) return;
-  const stored = await blobs.putFile(path.join(directory, event.path, event.file));
-  if (stored.sha256 !== event.sha256)
-    throw new AtelierError('training_failed', { reason: `the checkpoint of step ${event.step} was changed on disk` });
+  const keep = async ({ file: name, sha256 }: { file: string; sha256: string }): Promise<string> => {
+    const stored = await blobs.putFile(path.join(directory, event.path, name));
+    if (stored.sha256 !== sha256)
+      throw new AtelierError('training_failed', { reason: `the checkpoint of step ${event.step} was changed on disk` });
+    return sha256;
+  };
+  const weights = await keep(event);
+  const head_blob = event.head ? await keep(event.head) : null;
   await rows.write(lease, async (transaction) => {
     // A merged model comes from full training and from DoRA.
-    const file = event.file === 'model.gguf' ? { model_blob: stored.sha256 } : { adapter_blob: stored.sha256 };
+    const file = event.file === 'model.gguf' ? { model_blob: weights } : { adapter_blob: weights };
     await transaction
       .insertInto('checkpoints')
-      .values({ job_id: lease.id, number, step: event.step, ...file })
+      .values({ job_id: lease.id, number, step: event.step, head_blob, ...file })
       .onConflict((conflict) =>
-        conflict.columns(['job_id', 'number']).doUpdateSet({ step: event.step, ...file, updated_at: now }),
+        conflict.columns(['job_id', 'number']).doUpdateSet({ step: event.step, head_blob, ...file, updated_at: now }),
       )
       .execute();
   });

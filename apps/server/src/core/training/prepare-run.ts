@@ -12,7 +12,8 @@ import type { Models } from '../models/models.ts';
 import { planBatches } from './batches.ts';
 import type { JobRow } from './job-row.ts';
 import { averageRowTokens } from './row-tokens.ts';
-import { type TrainingMethod, trainingSettingsSchema } from './settings.ts';
+import { type TrainingMethod, type TrainingTask, trainingSettingsSchema } from './settings.ts';
+import { taskRecords } from './task-records.ts';
 
 export type PreparedRun = { directory: string; spec: RunSpec };
 
@@ -29,7 +30,7 @@ export type PrepareRunParts = {
 /**
  * The run directory of `job`: what the tuner reads, made from blobs. Made once; afterwards the same spec is found again,
  * byte for byte, so that a resumed run is the same run.
- * @throws AtelierError `unsupported_task` for records that hold no text to generate, `invalid_request`
+ * @throws AtelierError `unsupported_task` for records that the task does not learn from, `invalid_dataset`, `invalid_request`
  */
 export async function prepareRun(parts: PrepareRunParts, job: JobRow): Promise<PreparedRun> {
   const directory = path.join(parts.runs, job.id);
@@ -61,8 +62,10 @@ async function makeSpec(
     const files = await Promise.all(rows.map(({ records_blob }) => blobs.localPath(records_blob!)));
     return files.length > 1 ? joined(files, path.join(directory, `${role}-all.jsonl`)) : files[0];
   };
-  let train = (await recordsOf('train'))!;
+  const task = job.task as TrainingTask;
+  let train = await taskRecords((await recordsOf('train'))!, task, { directory, name: 'train' });
   let test = await recordsOf('test');
+  if (test !== undefined) test = await taskRecords(test, task, { directory, name: 'test' });
   if (job.split_ratio !== null) {
     const files = { train: path.join(directory, 'train.jsonl'), test: path.join(directory, 'test.jsonl') };
     await splitRecords({ source: train, ...files, testShare: job.split_ratio, seed: job.seed });
@@ -71,10 +74,11 @@ async function makeSpec(
   if (settings.trainPercent < 100) train = await downsample(train, settings.trainPercent, job.seed, directory);
   const maxSequenceTokens = Math.min(settings.hyperParameters.maxSequenceTokens ?? Infinity, model.context_length);
   const baseModel = await models.file(model);
-  const rowTokens = await averageRowTokens(train, baseModel, model.chat);
+  const rowTokens = await averageRowTokens(train, baseModel, { chat: model.chat, task });
   const spec: z.input<typeof runSpecSchema> = {
     version: 1,
-    task: 'generation',
+    task,
+    taskSettings: settings.taskSettings,
     method: job.method as TrainingMethod,
     baseModel,
     train: [train],

@@ -1,5 +1,6 @@
 import { type DatasetRecord, readRecords } from '@atelier/data';
 import { AtelierError } from '@atelier/errors';
+import type { TrainingTask } from './settings.ts';
 import { type TokenCount, tokenCounter } from './token-count.ts';
 
 /** What stands for all: the first rows, up to so many or so much text. */
@@ -10,18 +11,29 @@ const LONGEST_TEXT = 50_000;
 /** What a chat template prints around a message besides its role: two special tokens and a line feed. */
 const TOKENS_PER_MESSAGE = 3;
 
-const trainable: readonly DatasetRecord['kind'][] = ['completion', 'conversation', 'text', 'fim'];
+const trainable: Readonly<Record<TrainingTask, readonly DatasetRecord['kind'][]>> = {
+  generation: ['completion', 'conversation', 'text', 'fim'],
+  classification: ['labelled'],
+  regression: ['labelled'],
+  embedding: ['pair'],
+  reward: ['preference'],
+  preference: ['preference', 'rating'],
+};
 
 /**
  * About how many tokens a row of `file` has on average for the model in `modelFile`; `chat`: through its chat template.
- * @throws AtelierError `unsupported_task` for records that hold no text to generate, `invalid_request` for records that this
+ * @throws AtelierError `unsupported_task` for records that the task does not learn from, `invalid_request` for records that this
  *   model cannot be trained on, or none
  */
-export async function averageRowTokens(file: string, modelFile: string, chat: boolean): Promise<number> {
+export async function averageRowTokens(
+  file: string,
+  modelFile: string,
+  { chat, task = 'generation' }: { chat: boolean; task?: TrainingTask },
+): Promise<number> {
   const count = await tokenCounter(modelFile);
   let [rows, tokens, characters] = [0, 0, 0];
   for await (const record of readRecords(file)) {
-    checkTrainable(record, chat);
+    checkTrainable(record, { chat, task });
     const messages = messagesOf(record);
     characters += messages.reduce((sum, { content }) => sum + content.length, 0);
     tokens += messages.reduce((sum, message) => sum + messageTokens(message, count, chat), 0);
@@ -32,10 +44,14 @@ export async function averageRowTokens(file: string, modelFile: string, chat: bo
   return tokens / rows;
 }
 
-function checkTrainable({ kind }: DatasetRecord, chat: boolean): void {
-  if (!trainable.includes(kind))
-    throw new AtelierError('unsupported_task', { task: kind, supported: trainable.join(', ') });
-  if (kind === 'conversation' && !chat) {
+function checkTrainable(record: DatasetRecord, { chat, task }: { chat: boolean; task: TrainingTask }): void {
+  const { kind } = record;
+  if (!trainable[task].includes(kind))
+    throw new AtelierError('unsupported_task', {
+      task: `${task} with records of kind ${kind}`,
+      supported: trainable[task].join(', '),
+    });
+  if ((kind === 'conversation' || (kind === 'labelled' && 'messages' in record)) && !chat) {
     const reason = 'The base model has no chat template, so it cannot be trained on conversations';
     throw new AtelierError('invalid_request', { reason });
   }
@@ -56,10 +72,18 @@ function messagesOf(record: DatasetRecord): Message[] {
       return [{ content: record.text }];
     case 'fim':
       return [record.prefix, record.middle, record.suffix].map((content) => ({ content }));
-    default:
-      return [];
+    case 'labelled':
+      return 'text' in record ? [{ content: record.text }] : record.messages;
+    case 'pair':
+      return [record.first, record.second].map((content) => ({ content }));
+    case 'preference':
+      return [...record.messages, ...record.messages, ...answers(record.chosen, record.rejected)];
+    case 'rating':
+      return [...record.messages, ...answers(record.answer)];
   }
 }
+
+const answers = (...texts: string[]): Message[] => texts.map((content) => ({ role: 'assistant', content }));
 
 function messageTokens({ role, content }: Message, count: TokenCount, chat: boolean): number {
   const counted = content.slice(0, LONGEST_TEXT);

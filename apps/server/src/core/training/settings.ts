@@ -2,7 +2,7 @@
  * What an API asks of a training job, in the platform's words: the tuner's own hyper-parameters, and what the server turns
  * into them once it has read the data (batches.ts, split.ts). Kept in training_jobs.hyper_parameters.
  */
-import { hyperParametersSchema, type RunSpec } from '@atelier/tuner/contract';
+import { hyperParametersSchema, type RunSpec, taskSettingsSchema } from '@atelier/tuner/contract';
 import { z } from 'zod';
 
 /** Those that the server derives from the data may not be asked for directly. */
@@ -10,6 +10,7 @@ const askedHyperParameters = hyperParametersSchema.omit({ batchTokens: true, gra
 
 export const trainingSettingsSchema = z.strictObject({
   hyperParameters: askedHyperParameters,
+  taskSettings: taskSettingsSchema.prefault({}),
   /** Training rows whose gradients together make one optimizer step. */
   rowsPerStep: z.int().min(1).max(16_777_216),
   /** Share of the training rows that is used, in percent. */
@@ -21,4 +22,5 @@ export const trainingSettingsSchema = z.strictObject({
 });
 export type TrainingSettings = z.input<typeof trainingSettingsSchema>;
 
+export type TrainingTask = RunSpec['task'];
 export type TrainingMethod = RunSpec['method'];

@@ -3,13 +3,13 @@
  * compared with the expected one (scores.ts). Records without an expected answer (plain text) only count for the
  * validation loss, which the trainer has measured.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type DatasetRecord, readRecords } from '@atelier/data';
 import type { Engine, GenerateRequest, ModelRef } from '@atelier/engine';
-import { AtelierError, isAtelierError } from '@atelier/errors';
+import { type AtelierError, isAtelierError } from '@atelier/errors';
 import type { BlobStore } from '../../storage/blobs/blob-store.ts';
 import { promptInput } from '../inference/prompt-input.ts';
 import { inOrder } from './in-order.ts';
+import { patiently } from './patiently.ts';
 import { exactMatch, tokenF1 } from './scores.ts';
 
 export type TestParts = { engine: Engine; blobs: BlobStore };
@@ -37,7 +37,6 @@ type Answer = { text: string; error?: string };
  */
 const SPARE_TOKENS = 16;
 const MOST_TOKENS = 1024;
-const TRIES = 5;
 
 export async function testCheckpoint(
   { engine, blobs }: TestParts,
@@ -100,19 +99,16 @@ function exampleOf(record: DatasetRecord, chat: boolean): Example | undefined {
   };
 }
 
-/** Tries again when the engine is busy or its process died; a prompt that the model cannot take is answered with its error. */
+/** A prompt that the model cannot take is answered with its error. */
 async function answerPatiently(engine: Engine, test: Test, example: Example, signal: AbortSignal): Promise<Answer> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return { text: await answer(engine, test, example, signal) };
-    } catch (thrown) {
-      signal.throwIfAborted();
-      if (!isAtelierError(thrown)) throw thrown;
-      const error = thrown as AtelierError;
-      if (error.code === 'context_overflow' || error.code === 'template_failed') return { text: '', error: error.code };
-      if (!error.retryable || attempt === TRIES) throw error;
-      await sleep(500 * 2 ** (attempt - 1), undefined, { signal }).catch(() => signal.throwIfAborted());
-    }
+  try {
+    return { text: await patiently(() => answer(engine, test, example, signal), signal) };
+  } catch (thrown) {
+    signal.throwIfAborted();
+    if (!isAtelierError(thrown)) throw thrown;
+    const { code } = thrown as AtelierError;
+    if (code !== 'context_overflow' && code !== 'template_failed') throw thrown;
+    return { text: '', error: code };
   }
 }
 

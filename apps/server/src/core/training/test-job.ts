@@ -5,7 +5,8 @@ import type { Lease } from '../../jobs/leases.ts';
 import type { Models } from '../models/models.ts';
 import { checkpointModel } from './checkpoint-model.ts';
 import { type JobRow, type JobRows, now } from './job-row.ts';
-import { testCheckpoint, type TestParts } from './test-checkpoint.ts';
+import { type Test, testCheckpoint, type TestParts } from './test-checkpoint.ts';
+import { testSequences } from './test-sequences.ts';
 import { trainingSettingsSchema } from './settings.ts';
 
 export type TestJobParts = TestParts & { rows: JobRows; models: Models };
@@ -42,7 +43,7 @@ export async function testCheckpoints(
       atOnce: trainingSettingsSchema.parse(job.hyper_parameters).testsAtOnce,
       onAnswer: (answered: number) => showProgress(at(answered)),
     };
-    const outcome = spec.validation.length === 0 ? null : await testCheckpoint(parts, test, signal);
+    const outcome = spec.validation.length === 0 ? null : await outcomeOf(parts, spec.task, test, signal);
     await rows.write(lease, async (transaction) => {
       const measured = await transaction
         .selectFrom('training_steps as s')
@@ -55,8 +56,8 @@ export async function testCheckpoints(
         .executeTakeFirst();
       const metrics = {
         ...measured,
-        ...(outcome &&
-          outcome.examples > 0 && { examples: outcome.examples, exact_match: outcome.exactMatch, f1: outcome.f1 }),
+        ...(measured?.token_accuracy != null && { perplexity: Math.exp(measured.validation_loss!) }),
+        ...outcome?.metrics,
       };
       await transaction
         .updateTable('checkpoints')
@@ -69,6 +70,27 @@ export async function testCheckpoints(
         .where('number', '=', checkpoint.number)
         .execute();
     });
+  }
+}
+
+/** Tasks without an answer to compare have their validation only. */
+async function outcomeOf(
+  parts: TestParts,
+  task: RunSpec['task'],
+  test: Test,
+  signal: AbortSignal,
+): Promise<{ metrics: Record<string, number>; results: string | null } | null> {
+  switch (task) {
+    case 'generation': {
+      const { examples, exactMatch, f1, results } = await testCheckpoint(parts, test, signal);
+      return { metrics: examples > 0 ? { examples, exact_match: exactMatch, f1 } : {}, results };
+    }
+    case 'classification':
+    case 'regression':
+    case 'embedding':
+      return await testSequences(parts, task, test, signal);
+    default:
+      return null;
   }
 }
 

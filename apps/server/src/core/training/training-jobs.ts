@@ -13,7 +13,7 @@ import type { Model } from '../models/models.ts';
 import { newId } from '../new-id.ts';
 import { requireProject } from '../projects/require-project.ts';
 import { orConflict } from '../stale-reference.ts';
-import { type TrainingMethod, type TrainingSettings, trainingSettingsSchema } from './settings.ts';
+import { type TrainingMethod, type TrainingSettings, type TrainingTask, trainingSettingsSchema } from './settings.ts';
 import { isFinished, stateAfterCancel, trainingStates, type TrainingState } from './states.ts';
 
 /** With the name of its base model and its data sets, which the row knows by id. */
@@ -28,6 +28,8 @@ export type NewTrainingJob = {
   name?: string | undefined;
   description?: string | undefined;
   model: Model;
+  /** Absent: generation. */
+  task?: TrainingTask;
   method: TrainingMethod;
   /** The records of a data set with weight 2 count twice as much as those of one with weight 1. */
   train: readonly { datasetId: string; weight?: number }[];
@@ -108,9 +110,10 @@ export function createTrainingJobs({ database, datasets, wake }: Parts) {
      */
     async create(identity: Identity, projectId: string, job: NewTrainingJob): Promise<TrainingJob> {
       await requireProject(database, identity, projectId);
-      if (job.model.capabilities.encoder === true)
+      const task = job.task ?? 'generation';
+      if (job.model.capabilities.encoder === true && !encoderTasks.some((each) => each === task))
         throw new AtelierError('unsupported_task', {
-          task: `generation of ${job.model.family}`,
+          task: `${task} of ${job.model.family}`,
           supported: encoderTasks.join(', '),
         });
       const get = (id: string) => datasets.get(identity, projectId, id);
@@ -142,7 +145,7 @@ export function createTrainingJobs({ database, datasets, wake }: Parts) {
             name: job.name ?? id,
             description: job.description ?? null,
             base_model: job.model.id,
-            task: 'generation',
+            task,
             method: job.method,
             split_ratio: job.splitRatio ?? null,
             api_parameters: JSON.stringify(job.apiParameters),

@@ -172,7 +172,7 @@ type TrainingSteps = {
   tokens_per_second: number;
 };
 
-type TrainingValidations = { job_id: string; step: number; at: Date; loss: number; token_accuracy: number };
+type TrainingValidations = { job_id: string; step: number; at: Date; loss: number; token_accuracy: number | null };
 
 type Checkpoints = {
   job_id: string;
@@ -180,6 +180,7 @@ type Checkpoints = {
   step: number;
   adapter_blob: string | null;
   model_blob: string | null;
+  head_blob: string | null;
   metrics: Json<Record<string, number> | null>;
   test_result_blob: string | null;
   created_at: CreatedAt;

@@ -1,8 +1,11 @@
 import { identityOf } from '../../../http/identity.ts';
+import { requestSignal } from '../../../http/request-signal.ts';
 import type { Operation } from '../operation.ts';
 import { deploymentParams } from '../schemas/deployments.ts';
 import { errorResponses } from '../schemas/errors.ts';
 import { classificationRequestSchema, classificationResponseSchema } from '../schemas/inference.ts';
+import { answerId } from '../translate/answer.ts';
+import { classification } from '../translate/classification.ts';
 
 export const getClassification: Operation = (app, { inference }) => {
   app.post(
@@ -12,7 +15,7 @@ export const getClassification: Operation = (app, { inference }) => {
         operationId: 'getClassificationFromDeployment',
         tags: ['Inference'],
         summary: 'Classification',
-        description: 'Deployments that generate text, which is all that can be trained yet, refuse this.',
+        description: 'From deployments of classification and regression jobs; others refuse it.',
         params: deploymentParams,
         body: classificationRequestSchema,
         response: { 200: classificationResponseSchema, ...errorResponses },
@@ -20,7 +23,12 @@ export const getClassification: Operation = (app, { inference }) => {
     },
     async (request) => {
       const { project_id: projectId, deployment_id: deploymentId } = request.params;
-      return inference.refuse(identityOf(request), { projectId, deploymentId }, 'classification');
+      const scores = await inference.classify(
+        identityOf(request),
+        { projectId, deploymentId, input: request.body.input },
+        requestSignal(request),
+      );
+      return { id: answerId('classification'), ...classification(scores) };
     },
   );
 };

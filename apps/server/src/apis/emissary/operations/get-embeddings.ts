@@ -1,8 +1,11 @@
 import { identityOf } from '../../../http/identity.ts';
+import { requestSignal } from '../../../http/request-signal.ts';
 import type { Operation } from '../operation.ts';
 import { deploymentParams } from '../schemas/deployments.ts';
 import { errorResponses } from '../schemas/errors.ts';
 import { embeddingRequestSchema, embeddingResponseSchema } from '../schemas/inference.ts';
+import { answerId } from '../translate/answer.ts';
+import { embeddings } from '../translate/embeddings.ts';
 
 export const getEmbeddings: Operation = (app, { inference }) => {
   app.post(
@@ -12,7 +15,7 @@ export const getEmbeddings: Operation = (app, { inference }) => {
         operationId: 'getEmbeddingsFromDeployment',
         tags: ['Inference'],
         summary: 'Embeddings',
-        description: 'Deployments that generate text, which is all that can be trained yet, refuse this.',
+        description: 'From deployments of embedding jobs; others refuse it. Scores and distances need a target.',
         params: deploymentParams,
         body: embeddingRequestSchema,
         response: { 200: embeddingResponseSchema, ...errorResponses },
@@ -20,7 +23,13 @@ export const getEmbeddings: Operation = (app, { inference }) => {
     },
     async (request) => {
       const { project_id: projectId, deployment_id: deploymentId } = request.params;
-      return inference.refuse(identityOf(request), { projectId, deploymentId }, 'embeddings');
+      const { input, target, ...wanted } = request.body;
+      const [vector, targetVector] = await inference.embed(
+        identityOf(request),
+        { projectId, deploymentId, inputs: target === undefined ? [input] : [input, target] },
+        requestSignal(request),
+      );
+      return { id: answerId('embedding'), response: embeddings(vector!, targetVector, wanted) };
     },
   );
 };

@@ -48,10 +48,10 @@ export const chatRequestSchema = z.strictObject({
 
 export const embeddingRequestSchema = z.strictObject({
   input: z.string().max(maxCharacters),
-  target: z.string().max(maxCharacters).optional(),
-  cosine: z.boolean().optional(),
-  manhattan: z.boolean().optional(),
-  euclidean: z.boolean().optional(),
+  target: z.string().max(maxCharacters).optional().describe('A text to compare the input with'),
+  cosine: z.boolean().optional().describe('false: no cosine_score. Default: true where there is a target'),
+  manhattan: z.boolean().optional().describe('true: the L1 distance of the two embeddings'),
+  euclidean: z.boolean().optional().describe('true: the L2 distance of the two embeddings'),
 });
 
 export const classificationRequestSchema = z.strictObject({ input: z.string().max(maxCharacters) });
@@ -76,4 +76,14 @@ export const embeddingResponseSchema = z.object({
   }),
 });
 
-export const classificationResponseSchema = z.object({ id: z.string(), response: z.string() });
+export const classificationResponseSchema = z.object({
+  id: z.string(),
+  response: z
+    .string()
+    .describe(
+      'The likeliest class; for models trained on maps of labels, the map of each label to its probability as JSON; for regression, the number',
+    ),
+  scores: z
+    .record(z.string(), z.number())
+    .describe('The probability of each class or label; for regression, the number as value'),
+});

@@ -67,7 +67,7 @@ export const trainingJobDetailSchema = z.object({
     .array(
       z.object({
         timestamp: z.number().describe('Seconds since 1970-01-01 UTC'),
-        loss: z.number().describe('Mean over supervised tokens, in nats'),
+        loss: z.number().describe('Mean over supervised tokens, in nats, or over the records of other tasks'),
         step: z.int(),
         learning_rate: z.number(),
         tokens_per_second: z.number(),
@@ -75,8 +75,10 @@ export const trainingJobDetailSchema = z.object({
     )
     .describe('Every logging_steps-th optimizer step, the first and the latest'),
   validation_loss: z
-    .array(z.object({ timestamp: z.number(), loss: z.number(), token_accuracy: z.number(), step: z.int() }))
-    .describe('Loss and share of correctly predicted tokens on the test records, at each checkpoint'),
+    .array(z.object({ timestamp: z.number(), loss: z.number(), token_accuracy: z.number().optional(), step: z.int() }))
+    .describe(
+      'Loss and, for text-generation, share of correctly predicted tokens on the test records, at each checkpoint',
+    ),
   total_steps: z.int().optional().describe('Known once training has begun'),
   seconds_left: z.number().optional().describe("The trainer's estimate while it runs"),
   hyper_parameters: z.record(z.string(), z.union([z.string(), z.number(), z.int()])),

@@ -12,14 +12,12 @@ const hubModel = 'HF_MODEL';
 
 /**
  * Refuses what a request may say but this platform cannot do yet.
- * @throws AtelierError `unsupported_task`, `invalid_request`
+ * @throws AtelierError `invalid_request`
  */
 export function refuseUnsupported(body: Body): void {
   const refuse = (reason: string): never => {
     throw new AtelierError('invalid_request', { reason });
   };
-  const task = body.task_type ?? 'text-generation';
-  if (task !== 'text-generation') throw new AtelierError('unsupported_task', { task, supported: 'text-generation' });
   if (body.base_model === hubModel || body.hf_model_link !== undefined) {
     refuse(
       'Models are not fetched from the Hub yet: use a base model that GET /v1/models lists, without hf_model_link',
@@ -41,6 +39,7 @@ export function newTrainingJob(body: Body, model: Model): NewTrainingJob {
     name: body.name,
     description: body.description,
     model,
+    task: taskOf[body.task_type ?? 'text-generation'],
     method,
     train: [{ datasetId: body.train_dataset_id }],
     test: body.test_dataset_id === undefined ? [] : [body.test_dataset_id],
@@ -50,6 +49,14 @@ export function newTrainingJob(body: Body, model: Model): NewTrainingJob {
     apiParameters: effective,
   };
 }
+
+/** Emissary's task types in the platform's words. */
+const taskOf = {
+  'text-generation': 'generation',
+  classification: 'classification',
+  regression: 'regression',
+  embedding: 'embedding',
+} as const;
 
 /** `lora_configs` and `quantization` say what `parameters` can say too; the two must not disagree. */
 function parametersOf({ parameters = {}, lora_configs = {}, quantization }: Body): Record<string, ParameterValue> {

@@ -47,7 +47,7 @@ export function trainingJobDetail(
     validation_loss: validations.map(({ at, loss, token_accuracy, step }) => ({
       timestamp: at.getTime() / 1000,
       loss,
-      token_accuracy,
+      ...(token_accuracy !== null && { token_accuracy }),
       step,
     })),
     ...(job.total_steps !== null && { total_steps: job.total_steps }),
