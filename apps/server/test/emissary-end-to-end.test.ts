@@ -107,6 +107,7 @@ describe('a training job', () => {
         train_loss: expect.stringMatching(/^0\.\d{4}$/),
         validation_loss: expect.stringMatching(/^0\.\d{4}$/),
         token_accuracy: expect.any(String),
+        perplexity: expect.stringMatching(/^1(\.\d{4})?$/),
       });
       const results = (await server.inject(new URL(last.test_results.general_test_result!).pathname)).body
         .trim()

@@ -155,6 +155,12 @@ describe('a JSONL upload', () => {
     await expectProblem(converted(lines({ text: 'once' })), 1, '(row)', 'must have');
   });
 
+  it('has numbers and maps of labels for tasks that learn them', async () => {
+    const rows = lines({ prompt: 'a', completion: 1 }, { prompt: 'b', completion: { x: 1, y: 0 } });
+    expect(await converted(rows)).toEqual([completion('a', '1'), completion('b', '{"x":1,"y":0}')]);
+    await expectProblem(converted(lines({ input: 'a', output: 1 }), { profile: laminiProfile }), 1, 'output', 'a text');
+  });
+
   it('must have one form of row throughout', async () => {
     const messages = [
       { role: 'user', content: 'a' },
@@ -183,7 +189,10 @@ describe('a JSONL upload', () => {
     ['null', 'null', '(row)', 'must be a JSON object'],
     ['a missing field', `{"prompt":"${secret}"}`, 'completion', 'is missing'],
     ['a null field', `{"prompt":"${secret}","completion":null}`, 'completion', 'must be a text'],
-    ['a number', `{"prompt":"${secret}","completion":4711}`, 'completion', 'must be a text'],
+    ['a list of answers', `{"prompt":"${secret}","completion":["a"]}`, 'completion', 'must be a text'],
+    ['a number for a prompt', `{"prompt":4711,"completion":"b"}`, 'prompt', 'must be a text'],
+    ['a map of more than 0 and 1', `{"prompt":"a","completion":{"${secret}":2}}`, 'completion', 'label to 0 or 1'],
+    ['a map of nothing', '{"prompt":"a","completion":{}}', 'completion', 'must not be empty'],
     ['an empty field', '{"prompt":"a","completion":" "}', 'completion', 'must not be empty'],
     ['an unknown field', `{"prompt":"a","completion":"b","${secret}":1}`, '(row)', 'does not belong'],
     ['another row', `{"${secret}":"a"}`, '(row)', 'or prompt and completion, or messages'],
