@@ -4,6 +4,7 @@ import {
   createRowBuilder,
   createTemplateRenderer,
   fimPromptTokens,
+  promptModelOf,
   type DatasetRecord,
   type RowBuilderOptions,
   type TokenRow,
@@ -130,6 +131,23 @@ describe('a text with a hole', () => {
     const prompt = fimPromptTokens(own, record);
     expect(own.decode(prompt)).toBe('<s><P>aaabbb<S>yyyzzz<M>');
     expect(Array.from(row!.tokens.subarray(0, prompt.length))).toEqual(prompt);
+  });
+
+  it("has its suffix first for Mistral's models, which go on from the prefix", async () => {
+    const texts = ['<s>', '</s>', '[PREFIX]', '[SUFFIX]', 'a', 'b'];
+    const none = { prefix: undefined, suffix: undefined, middle: undefined };
+    const vocabulary = {
+      tokenize: (text: string) => Int32Array.from(text, (letter) => texts.indexOf(letter)),
+      specialTokens: () => texts.slice(0, 4).map((text, id) => ({ id, text })),
+      text: (token: number) => texts[token]!,
+      bos: 0,
+      eos: 1,
+      addBos: true,
+      fim: none,
+    };
+    const { tokenizer: own } = promptModelOf(vocabulary, undefined, renderer);
+    const spelt = fimPromptTokens(own, { prefix: 'ab', suffix: 'ba' }).map((token) => texts[token]);
+    expect(spelt.join('')).toBe('<s>[SUFFIX]ba[PREFIX]ab');
   });
 
   it('is refused where the vocabulary has no tokens for holes', async () => {

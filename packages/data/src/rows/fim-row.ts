@@ -1,6 +1,7 @@
 /**
  * A text with a hole, as models that fill in the middle see it (Bavarian et al. 2022, arXiv 2207.14255): prefix, suffix,
- * middle; or suffix first, where prefix and middle stand together (their second variant of SPM). All of it is learnt.
+ * middle; or suffix first, where prefix and middle stand together (their second variant of SPM). Mistral's models know only
+ * suffix and prefix, in this order (`encode_fim` of mistral-common). All of it is learnt.
  */
 import { AtelierError } from '@atelier/errors';
 import type { FimRecord } from '../records/record.ts';
@@ -53,6 +54,7 @@ function layOut(
         'the model was not made to fill in the middle: its vocabulary lacks the tokens that mark prefix, suffix and middle',
     });
   }
+  if (fim.middle === undefined) return withBos([fim.suffix, ...suffix, fim.prefix, ...prefix], tokenizer);
   const tokens = suffixFirst
     ? [fim.prefix, fim.suffix, ...suffix, fim.middle, ...prefix]
     : [fim.prefix, ...prefix, fim.suffix, ...suffix, fim.middle];

@@ -13,8 +13,11 @@ export interface Tokenizer {
   specialId(text: string): number | undefined;
   readonly bosId?: number | undefined;
   readonly eosId?: number | undefined;
-  /** The control tokens that introduce what stands before a hole, after it, and in it; absent where the vocabulary lacks them. */
-  readonly fim?: { readonly prefix: number; readonly suffix: number; readonly middle: number } | undefined;
+  /**
+   * The control tokens that introduce what stands before a hole, after it, and in it; absent where the vocabulary lacks
+   * them. Without `middle`, the suffix comes first and what is in the hole goes on from the prefix.
+   */
+  readonly fim?: { readonly prefix: number; readonly suffix: number; readonly middle?: number | undefined } | undefined;
   /** Whether the vocabulary wants every sequence to begin with `bosId`. */
   readonly addBos: boolean;
   /** Tokens that the vocabulary puts before and after a whole text. */

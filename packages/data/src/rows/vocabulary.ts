@@ -24,7 +24,6 @@ export function promptModelOf(
   const specialIds = new Set(ids.values());
   const continuing = continuation(vocab);
   const textOf = (token: number | undefined): string => (token === undefined ? '' : vocab.text(token));
-  const { prefix, suffix, middle } = vocab.fim;
   let around: Tokenizer['around'] | undefined;
   return {
     renderer,
@@ -40,8 +39,7 @@ export function promptModelOf(
       specialId: (text) => ids.get(text),
       bosId: vocab.bos,
       eosId: vocab.eos,
-      fim:
-        prefix === undefined || suffix === undefined || middle === undefined ? undefined : { prefix, suffix, middle },
+      fim: fimTokens(vocab, ids),
       addBos: vocab.addBos,
       // Looked at only by those who need it: native code asserts that a WordPiece vocabulary has both.
       get around() {
@@ -49,6 +47,14 @@ export function promptModelOf(
       },
     },
   };
+}
+
+/** Those the vocabulary names as such, or Mistral's, which no field of a model file names. */
+function fimTokens({ fim }: Vocabulary, ids: ReadonlyMap<string, number>): Tokenizer['fim'] {
+  const { prefix, suffix, middle } = fim;
+  if (prefix !== undefined && suffix !== undefined && middle !== undefined) return { prefix, suffix, middle };
+  const [before, behind] = [ids.get('[PREFIX]'), ids.get('[SUFFIX]')];
+  return before === undefined || behind === undefined ? undefined : { prefix: before, suffix: behind };
 }
 
 /**
