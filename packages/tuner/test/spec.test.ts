@@ -1,7 +1,7 @@
 import { isAtelierError } from '@atelier/errors';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { runSpecSchema } from '../src/contract/index.ts';
+import { runSpecSchema, taskSettingsSchema } from '../src/contract/index.ts';
 import { parseSpec } from '../src/run/spec-file.ts';
 
 const whole = runSpecSchema.parse({
@@ -35,6 +35,7 @@ describe('spec.json', () => {
     const fields = [
       ...Object.keys(whole),
       ...Object.keys(whole.hyperParameters).map((name) => `hyperParameters.${name}`),
+      ...Object.keys(taskSettingsSchema.shape).map((name) => `taskSettings.${name}`),
     ];
     fc.assert(
       fc.property(fc.constantFrom(...fields), fc.jsonValue(), (field, value) => {

@@ -9,7 +9,7 @@ const at = z.number();
 const step = z.int().min(0);
 
 export const runEventSchema = z.discriminatedUnion('type', [
-  /** Once per start: what will be done. `resumedFrom` is the step of the checkpoint, 0 for a fresh start. */
+  /** Once per start: what will be done. Tasks that count rows have those for supervised tokens. `resumedFrom` is the step of the checkpoint, 0 for a fresh start. */
   z.object({
     type: z.literal('plan'),
     at,
