@@ -1,14 +1,21 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { isAtelierError } from '@atelier/errors';
 import { readGguf } from '@atelier/llama/gguf';
 import { tinyFamilies, writeTinyModel, type TinyModelOptions } from '@atelier/llama/testing';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Device } from '../src/graph/device.ts';
+import { download, upload } from '../src/graph/memory.ts';
+import { elements } from '../src/graph/value.ts';
 import { trainableModel } from '../src/models/trainable.ts';
 import { Weights, type LoraOptions } from '../src/models/weights.ts';
-import { writeAdapter } from '../src/run/export.ts';
-import { gradientErrors, randomiseAdapter, rows } from './model-gradients.ts';
+import { nextTokenLoss } from '../src/objectives/generation.ts';
+import { fillNormal, randomStream } from '../src/random.ts';
+import { BatchProgram } from '../src/run/batch-program.ts';
+import { writeAdapter, writeModel } from '../src/run/export.ts';
+import { gradientErrors, layout, randomiseAdapter, rows, supervisedBatch } from './model-gradients.ts';
 import { largestDifference, libllamaLogits, tunerLogits } from './model-logits.ts';
 
 type Family = keyof typeof tinyFamilies;
@@ -54,12 +61,43 @@ describe.each(families)('%s', (family) => {
     expect(largestDifference(ours, libllamaLogits(file, rows))).toBeGreaterThan(0.01);
   });
 
+  it('gives what libllama gives with the model that it writes', async () => {
+    const file = await model({ family });
+    const base = await readGguf(file);
+    using weights = await Weights.load(device, file, base);
+    for (const [index, { value }] of weights.parameters.entries()) {
+      const noise = new Float32Array(elements(value.shape));
+      fillNormal(noise, randomStream(6, index), 0.05);
+      upload(
+        device,
+        value.tensor,
+        download(device, value.tensor).map((number, i) => number + noise[i]!),
+      );
+    }
+    const trained = path.join(directory, `${family}-trained.gguf`);
+    await writeModel(device, weights, file, base, trained);
+    const ours = tunerLogits(device, weights, rows);
+    expect(largestDifference(ours, libllamaLogits(trained, rows))).toBeLessThan(1e-3);
+    expect(largestDifference(ours, libllamaLogits(file, rows))).toBeGreaterThan(0.01);
+  });
+
   it('has the gradient that central differences give', async () => {
     const file = await model({ family, layers: 2, dim: 16, ff: 24 });
     using weights = await Weights.load(device, file, await readGguf(file));
     // ggml looks gelu up in a table of half-precision numbers, which a small step would drown in.
     const step = weights.config.traits.activation === 'swiglu' ? 2e-2 : 6e-2;
     for (const [name, error] of gradientErrors(device, weights, { step })) expect(error, name).toBeLessThan(0.05);
+    const gradientsOf = (own: Device, loaded: Weights, recompute: boolean): Float32Array[] => {
+      using program = new BatchProgram(own, loaded, nextTokenLoss, layout, { train: true, recompute, dropout: 0 });
+      loaded.clearGradients();
+      program.run(supervisedBatch());
+      return loaded.parameters.map(({ value }) => download(own, value.gradientSum));
+    };
+    const gradients = gradientsOf(device, weights, false);
+    expect(largestDifference(gradients, gradientsOf(device, weights, true))).toBeLessThan(1e-3);
+    using withoutBlas = Device.open({ gpu: 'off', threads: 1, blas: false });
+    using again = await Weights.load(withoutBlas, file, await readGguf(file));
+    expect(largestDifference(gradients, gradientsOf(withoutBlas, again, false))).toBeLessThan(2e-2);
   });
 });
 
@@ -107,6 +145,7 @@ const variants: Record<string, TinyModelOptions & { plain?: TinyModelOptions }> 
       'rope.scaling.original_context_length': whole(16),
     },
   },
+  'phi3, a part of each head rotated': { family: 'phi3', metadata: { 'rope.dimension_count': whole(8) } },
   'llama, longrope': {
     vectors,
     metadata: { 'rope.scaling.type': text('longrope'), 'rope.scaling.original_context_length': whole(16) },
@@ -169,6 +208,12 @@ describe('refuses', () => {
       },
       'invalid_model_file',
     ],
+    [
+      'a part of a head rotated where the family turns all',
+      { metadata: { 'rope.dimension_count': whole(4) } },
+      'invalid_model_file',
+    ],
+    ['heads that do not make up the width', { family: 'qwen2', headSize: 16 }, 'invalid_model_file'],
     ['an unknown scaling', { metadata: { 'rope.scaling.type': text('su') } }, 'invalid_model_file'],
     ['a scaling by infinity', { metadata: { 'rope.scaling.factor': real(Infinity) } }, 'invalid_model_file'],
     ['a cap below nothing', { family: 'gemma2', metadata: { attn_logit_softcapping: real(-1) } }, 'invalid_model_file'],
@@ -235,4 +280,56 @@ it.each(families)('%s keeps its matrices quantised when asked to', async (family
   const difference = largestDifference(tunerLogits(device, weights, rows), tunerLogits(device, exact, rows));
   expect(difference).toBeGreaterThan(0);
   expect(difference).toBeLessThan(0.3);
+});
+
+it.each(['phi3', 'gpt2', 'gemma2'] as const)('%s with DoRA is served as trained', async (family) => {
+  const file = await model({ family });
+  const base = await readGguf(file);
+  using weights = await Weights.load(device, file, base, { ...lora, magnitudes: true });
+  randomiseAdapter(device, weights);
+  const merged = path.join(directory, `${family}-dora.gguf`);
+  await writeModel(device, weights, file, base, merged);
+  const ours = tunerLogits(device, weights, rows);
+  expect(largestDifference(ours, libllamaLogits(merged, rows))).toBeLessThan(1e-3);
+});
+
+it('refuses whatever a header may hold with an error that says why, or takes it', async () => {
+  const files = await Promise.all(families.map(async (family) => readGguf(await model({ family, layers: 1 }))));
+  const anyValue = fc.oneof(
+    fc.double().map(real),
+    fc.nat(100_000).map(whole),
+    fc.string().map(text),
+    fc.boolean().map((value) => ({ type: 'BOOL', value }) as const),
+    fc.array(fc.boolean()).map((value) => ({ type: 'ARRAY', items: 'BOOL', value }) as const),
+    fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map((value) => ({ type: 'UINT64', value }) as const),
+  );
+  const keys = [
+    ...new Set(Object.values(variants).flatMap(({ metadata }) => Object.keys(metadata ?? {}))),
+    'block_count',
+    'embedding_length',
+    'context_length',
+    'attention.head_count',
+    'attention.head_count_kv',
+    'attention.key_length',
+    'attention.causal',
+    'feed_forward_length',
+    'expert_count',
+  ];
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...files),
+      fc.dictionary(fc.constantFrom(...keys), anyValue, { minKeys: 1, maxKeys: 3 }),
+      (file, changes) => {
+        const architecture = file.metadata.get('general.architecture')!.value as string;
+        const changed = Object.entries(changes).map(([key, value]) => [`${architecture}.${key}`, value] as const);
+        try {
+          trainableModel({ ...file, metadata: new Map([...file.metadata, ...changed]) }, 'a model');
+        } catch (error) {
+          if (!isAtelierError(error)) throw error;
+          expect(['unsupported_model', 'invalid_model_file']).toContain(error.code);
+        }
+      },
+    ),
+    { numRuns: 500 },
+  );
 });

@@ -34,6 +34,10 @@ export type Architecture = {
   readonly biases?: { readonly required?: readonly BlockMatrix[]; readonly optional?: readonly BlockMatrix[] };
   /** Embeddings are multiplied by the root of the width. */
   readonly scaledEmbedding?: true;
+  /** Heads may be wider or narrower than an equal share of the residual stream. */
+  readonly ownHeadSize?: true;
+  /** A part of each head may stay unrotated. */
+  readonly partialRotation?: true;
   /** Every n-th layer goes without rotation. */
   readonly unrotatedEvery?: number;
   /** Depth of the one size whose scores are scaled by the residual width per head instead of by the head size. */
@@ -75,6 +79,8 @@ const gemma = {
   activation: 'geglu',
   qkv: 'either',
   scaledEmbedding: true,
+  ownHeadSize: true,
+  partialRotation: true,
 } as const;
 
 const encoder = { kind: 'encoder', norm: 'layer', normPlaces: 'after', qkv: 'either' } as const;
@@ -85,11 +91,12 @@ export const architectures: Readonly<Record<string, Architecture>> = {
     ...common,
     positions: 'pairs',
     biases: { optional: [...queryBiases, 'attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'] },
+    ownHeadSize: true,
     ropeFactors: 'by-scaling',
   },
-  smollm3: { ...common, positions: 'pairs', biases: { optional: queryBiases }, unrotatedEvery: 4 },
+  smollm3: { ...common, positions: 'pairs', biases: { optional: queryBiases }, ownHeadSize: true, unrotatedEvery: 4 },
   qwen2: { ...common, positions: 'halves', biases: { optional: queryBiases } },
-  qwen3: { ...common, positions: 'halves', biases: { optional: queryBiases }, headNorms: true },
+  qwen3: { ...common, positions: 'halves', biases: { optional: queryBiases }, ownHeadSize: true, headNorms: true },
   gemma2: {
     ...gemma,
     scaleByWidthAt: 46,
@@ -109,6 +116,7 @@ export const architectures: Readonly<Record<string, Architecture>> = {
     ...common,
     positions: 'halves',
     fusedGate: true,
+    partialRotation: true,
     biases: { optional: queryBiases },
     ropeFactors: 'longrope',
   },
@@ -131,6 +139,7 @@ export const architectures: Readonly<Record<string, Architecture>> = {
     ...encoder,
     positions: 'halves',
     activation: 'swiglu',
+    partialRotation: true,
     biases: { optional: [...queryBiases, 'attn_output'] },
   },
 };

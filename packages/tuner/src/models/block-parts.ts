@@ -150,9 +150,12 @@ export function norm(
     : layerNorm(tape, x, weight, weights.get(`${name}.bias`), normEpsilon);
 }
 
-/** Longrope's factors are those of long contexts when the bins are longer than the context the model was first trained with. */
-function turn(weights: Weights, { positions, length }: SequenceInputs, settings: RopeSettings): Rope {
-  const list = length > settings.originalContext ? 'long' : 'short';
+/**
+ * Longrope's factors are those of long contexts where the file's context is longer than the one it was first trained with,
+ * whatever the length of the rows: llama.cpp chooses by the context that it is started with, for short texts as well.
+ */
+function turn(weights: Weights, { positions }: SequenceInputs, settings: RopeSettings): Rope {
+  const list = weights.config.context > settings.originalContext ? 'long' : 'short';
   const factors = weights.find('rope_freqs.weight') ?? weights.find(`rope_factors_${list}.weight`);
   return { ...settings, positions, factors: factors?.tensor ?? null, betaFast: 32, betaSlow: 1 };
 }

@@ -92,6 +92,10 @@ export function readConfig(file: GgufFile, name: string): ModelConfig {
   const { layers, headSize, kvHeads, width, context } = sizes;
   if (heads % kvHeads !== 0) throw invalid(`${heads} heads do not divide into ${kvHeads} key heads`);
   if (number('attention.value_length', headSize) !== headSize) throw invalid('keys and values differ in size');
+  if (!traits.ownHeadSize && heads * headSize !== width)
+    throw invalid(`${heads} heads of ${headSize} do not make up the width ${width}`);
+  for (const key of ['attention.key_length_swa', 'attention.value_length_swa'])
+    if (number(key, headSize) !== headSize) throw invalid(`windowed layers have heads of another size`);
   const normEpsilon = number(`attention.layer_norm_${traits.norm === 'rms' ? 'rms_' : ''}epsilon`);
   if (!(normEpsilon > 0 && normEpsilon < 1)) throw invalid(`the epsilon of its norms is ${normEpsilon}`);
 
@@ -102,6 +106,11 @@ export function readConfig(file: GgufFile, name: string): ModelConfig {
       if (!Number.isFinite(value) || value < 0) throw invalid(`rope ${key} is ${value}`);
     }
     const { dimensions, base, frequencyScale, originalContext } = rope;
+    if (
+      (!traits.partialRotation && dimensions !== headSize) ||
+      number('rope.dimension_count_swa', dimensions) !== dimensions
+    )
+      throw invalid(`rope.dimension_count is not the size of a head, ${headSize}`);
     if (!Number.isInteger(dimensions) || dimensions % 2 !== 0 || dimensions === 0 || dimensions > headSize)
       throw invalid(`rope.dimension_count is ${dimensions} in heads of ${headSize}`);
     if (base === 0 || frequencyScale === 0 || !Number.isInteger(originalContext) || originalContext >= 2 ** 31)

@@ -38,9 +38,9 @@ export function requireTask(config: ModelConfig, task: RunSpec['task']): void {
     });
 }
 
-/** What an encoder can learn; a decoder can learn everything. */
+/** What an encoder, or a decoder made to look both ways, can learn; a decoder can learn everything. */
 export const encoderTasks = ['classification', 'regression', 'embedding', 'reward'] as const;
 
-function tasksOf({ traits }: ModelConfig): readonly RunSpec['task'][] {
-  return traits.kind === 'encoder' ? encoderTasks : ['generation', ...encoderTasks, 'preference'];
+function tasksOf({ masks }: ModelConfig): readonly RunSpec['task'][] {
+  return masks.some(({ causal }) => !causal) ? encoderTasks : ['generation', ...encoderTasks, 'preference'];
 }
