@@ -24,6 +24,7 @@ export const catalogue = {
     message: '{what} needs the package {package}, which is not installed on this server',
   },
   url_refused: { status: 400, retryable: false, message: 'The URL cannot be used: {reason}' },
+  unsupported_schema: { status: 400, retryable: false, message: 'The schema cannot be enforced at {path}: {reason}' },
   unauthorized: { status: 401, retryable: false, message: 'Missing or invalid API key' },
   forbidden: { status: 403, retryable: false, message: 'This key may not do that' },
   not_found: { status: 404, retryable: false, message: '{kind} not found' },

@@ -1,0 +1,76 @@
+/** What a request may ask of its text's form. */
+import { AtelierError } from '@atelier/errors';
+import { z } from 'zod';
+import { checkGrammar } from '../gbnf/check-grammar.ts';
+import { rule } from '../gbnf/grammar.ts';
+import { parseGrammar } from '../gbnf/parse-grammar.ts';
+import { printGrammar } from '../gbnf/print-grammar.ts';
+import { maxGrammarLength } from '../limits.ts';
+import { GrammarBuilder } from './grammar-builder.ts';
+import { SchemaGrammar } from './schema-grammar.ts';
+import { openSchema } from './schema-node.ts';
+
+const flatTypes = { str: 'string', int: 'integer', float: 'number', bool: 'boolean' } as const;
+
+const flatFieldSchema = z.union([
+  z.enum(Object.keys(flatTypes) as (keyof typeof flatTypes)[]),
+  /** One of these values. */
+  z
+    .array(z.union([z.string(), z.number()]))
+    .min(1)
+    .max(10_000),
+]);
+
+export const responseFormatSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('text') }),
+  z.strictObject({ type: z.literal('json_object') }),
+  /** Values that are valid for a JSON schema. */
+  z.strictObject({ type: z.literal('json_schema'), schema: z.unknown() }),
+  /** An object of these fields, all of them, in this order. */
+  z.strictObject({ type: z.literal('flat'), fields: z.record(z.string(), flatFieldSchema) }),
+  z.strictObject({ type: z.literal('gbnf'), grammar: z.string().min(1).max(maxGrammarLength) }),
+]);
+export type ResponseFormat = z.output<typeof responseFormatSchema>;
+
+/** The grammar of a format in GBNF; undefined for text. Throws `unsupported_schema`, and `invalid_request` for GBNF with errors. */
+export function formatGrammar(format: ResponseFormat): string | undefined {
+  switch (format.type) {
+    case 'text':
+      return undefined;
+    case 'json_object':
+      return new GrammarBuilder().print(rule('object'), 'json_object');
+    case 'json_schema':
+      return schemaGrammar(format.schema, 'schema');
+    case 'flat':
+      return schemaGrammar(flatSchema(format.fields), 'output_type');
+    case 'gbnf':
+      return checkedGbnf(format.grammar);
+  }
+}
+
+/** Throws `unsupported_schema` that names the document as `name`. */
+export function schemaGrammar(document: unknown, name: string): string {
+  const builder = new GrammarBuilder();
+  return builder.print(new SchemaGrammar(builder).value([openSchema(document, name)]), name);
+}
+
+function flatSchema(fields: Extract<ResponseFormat, { type: 'flat' }>['fields']): object {
+  const properties = Object.entries(fields).map(([name, field]) => [
+    name,
+    typeof field === 'string' ? { type: flatTypes[field] } : { enum: field },
+  ]);
+  return {
+    type: 'object',
+    properties: Object.fromEntries(properties),
+    required: Object.keys(fields),
+    additionalProperties: false,
+  };
+}
+
+/** GBNF of a user, read and written again: native code prints what it cannot read to the log, and aborts where it is stuck. */
+function checkedGbnf(source: string): string {
+  const refused = (reason: string) => new AtelierError('invalid_request', { reason: `grammar: ${reason}` });
+  const gbnf = printGrammar(checkGrammar(parseGrammar(source), refused));
+  if (gbnf.length > maxGrammarLength) throw refused(`it is longer than ${maxGrammarLength} characters`);
+  return gbnf;
+}

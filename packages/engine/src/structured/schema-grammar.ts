@@ -1,0 +1,111 @@
+/** JSON schemas as grammars: whatever obeys the grammar is valid. Facts: JSON Schema 2020-12, and draft 7 where it differs. */
+import { choice, never, rule, type Expression } from '../gbnf/grammar.ts';
+import { arrayOf } from './array-grammar.ts';
+import { branchesOf } from './branches.ts';
+import type { GrammarBuilder } from './grammar-builder.ts';
+import { literal } from './json-text.ts';
+import { allowedKinds, generatedKinds, keywordsOf, kindsOfValue, sameJson, valuesOf } from './kinds.ts';
+import type { TypeName } from './keywords.ts';
+import { objectOf } from './object-grammar.ts';
+import { refuse, unsupported, type Branch, type SchemaNode } from './schema-node.ts';
+import { numberAllows, numberOf, stringAllows, stringOf } from './scalar-grammar.ts';
+
+/** Rules of one grammar; beyond, the schema combines too much. */
+const maxRules = 20_000;
+
+/** Makes the rules of schemas, those that refer to themselves included. */
+export class SchemaGrammar {
+  readonly #builder: GrammarBuilder;
+  readonly #rules = new Map<string, string>();
+  readonly #ids = new WeakMap<object, number>();
+  #count = 0;
+
+  constructor(builder: GrammarBuilder) {
+    this.#builder = builder;
+  }
+
+  /** The values that are valid for all of these schemas. Throws `unsupported_schema`. */
+  readonly value = (nodes: readonly SchemaNode[]): Expression => {
+    if (nodes.some(({ schema }) => schema === false)) return never;
+    const objects = nodes.filter((node) => typeof node.schema === 'object');
+    if (objects.length === 0) return rule('value');
+    const key = [...new Set(objects.map((node) => this.#id(node.schema as object)))].sort((a, b) => a - b).join(' ');
+    let name = this.#rules.get(key);
+    if (name === undefined) {
+      if (this.#builder.size > maxRules)
+        throw unsupported(objects[0]!.root.name, 'its combinations take too many rules');
+      name = this.#builder.reserve();
+      this.#rules.set(key, name);
+      const options = branchesOf(objects).map((branch) => this.#branch(branch));
+      // The same alternative twice would be followed twice.
+      const different = new Map(options.map((option) => [JSON.stringify(option), option]));
+      this.#builder.complete(name, choice(...different.values()));
+    }
+    return rule(name);
+  };
+
+  #id(schema: object): number {
+    const id = this.#ids.get(schema) ?? this.#count++;
+    this.#ids.set(schema, id);
+    return id;
+  }
+
+  #branch(branch: Branch): Expression {
+    const lists = keywordsOf(branch).flatMap((schema) => valuesOf(schema) ?? []);
+    if (lists.length > 0 || keywordsOf(branch).some(valuesOf)) return this.#values(branch);
+    const kinds = generatedKinds(branch);
+    const anyNumber = kinds.has('number');
+    const options = [...kinds]
+      .filter((kind) => kind !== 'integer' || !anyNumber)
+      .map((kind) => this.#kind(branch, kind));
+    return choice(...options);
+  }
+
+  #kind(branch: Branch, kind: TypeName): Expression {
+    switch (kind) {
+      case 'null':
+      case 'boolean':
+        return rule(kind);
+      case 'integer':
+      case 'number':
+        return numberOf(branch, kind);
+      case 'string':
+        return stringOf(branch);
+      case 'array':
+        return this.#builder.define(arrayOf(branch, this.value, (definition) => this.#builder.define(definition)));
+      case 'object':
+        return objectOf(branch, this.value, this.#builder);
+    }
+  }
+
+  /** `enum` and `const`: those of the values that the other keywords allow. */
+  #values(branch: Branch): Expression {
+    const kinds = allowedKinds(branch);
+    const lists = keywordsOf(branch).flatMap((schema) => {
+      const values = valuesOf(schema);
+      return values ? [values] : [];
+    });
+    const values = lists
+      .reduce((some, others) => some.filter((value) => others.some((other) => sameJson(value, other))))
+      .filter((value) => kinds.has(kindsOfValue(value)[0]!))
+      .filter((value) => allows(branch, value));
+    const texts = new Map(values.map((value) => [JSON.stringify(value), literal(value)]));
+    return choice(...texts.values());
+  }
+}
+
+function allows(branch: Branch, value: unknown): boolean {
+  if (typeof value === 'string') return stringAllows(branch, value);
+  if (typeof value === 'number') return numberAllows(branch, value);
+  if (typeof value !== 'object' || value === null) return true;
+  for (const node of branch) {
+    const about = Object.keys(node.schema).find((key) => (Array.isArray(value) ? arrayWords : objectWords).has(key));
+    if (about) refuse(node, about, 'it cannot be enforced together with enum or const of arrays and objects');
+  }
+  return true;
+}
+
+const arrayWords = new Set(['items', 'prefixItems', 'additionalItems', 'minItems', 'maxItems', 'uniqueItems']);
+const objectWords = new Set(
+  'properties required additionalProperties patternProperties propertyNames minProperties maxProperties'.split(' '),
+);
