@@ -20,6 +20,8 @@ import { generateRequestSchema, modelRefSchema } from './generate-request.ts';
 import type { GenerateRequest, ModelRef } from './generate-request.ts';
 import { maxSequences } from './limits.ts';
 import type { EngineLogger } from './logger.ts';
+import { eventsWithCalls } from './tools/call-events.ts';
+import { OutputPlanner } from './output-plan.ts';
 import { planMemory } from './memory-plan.ts';
 import type { ModelFile } from './model-check.ts';
 import { ModelSlot } from './model-slot.ts';
@@ -81,6 +83,7 @@ class LocalEngine implements Engine {
   readonly #settings: Settings;
   readonly #admission: Admission;
   readonly #quarantine = new Quarantine();
+  readonly #outputs = new OutputPlanner();
   readonly #slots = new Map<string, ModelSlot>();
   readonly #places: RunnerPlaces;
   readonly #stopping = new AbortController();
@@ -102,8 +105,8 @@ class LocalEngine implements Engine {
       architecture: lease.file.architecture,
       ...lease.model,
       contextTokens: planMemory(lease.file, this.#settings).contextTokens,
-      chat: lease.file.chat,
       width: lease.file.width,
+      chat: lease.file.chatTemplate !== undefined,
     };
   }
 
@@ -114,7 +117,9 @@ class LocalEngine implements Engine {
     const leave = await this.#admission.enter(owner, stop);
     try {
       using lease = await this.#slot(model.path).lease(model.adapter?.path, stop);
-      yield* streamFrom(lease.process, { ...rest, adapter: model.adapter }, stop);
+      const { generation, calls } = this.#outputs.plan(rest, lease.file.chatTemplate);
+      const events = streamFrom(lease.process, { ...generation, adapter: model.adapter }, stop);
+      yield* calls ? eventsWithCalls(events, calls) : events;
     } finally {
       leave();
     }

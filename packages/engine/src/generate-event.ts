@@ -23,8 +23,12 @@ export type FinishReason = (typeof finishReasons)[number];
 export type GenerateEvent =
   /** More of a choice; `reasoning` is thought and comes before the text. `choice` counts from 0. */
   | { type: 'text' | 'reasoning'; choice: number; text: string; logprobs?: TokenLogprob[] }
+  /** A call of a tool begins: the `index`th of its choice, from 0. */
+  | { type: 'tool_call'; choice: number; index: number; id: string; name: string }
+  /** More of the JSON text of a call's arguments. */
+  | { type: 'tool_call'; choice: number; index: number; id: string; arguments: string }
   /** The end of a choice. `stop` is the string or token of the request that ended it; absent, the model ended it itself. */
-  | { type: 'finish'; choice: number; reason: FinishReason; stop?: string | number; usage: Usage };
+  | { type: 'finish'; choice: number; reason: FinishReason | 'tool_calls'; stop?: string | number; usage: Usage };
 
 /**
  * Exact counts of one choice; a request's prompt is the same for all its choices. The token that ends a text is not part of

@@ -1,6 +1,8 @@
 /** What can be asked of a generation, checked before anything else sees it. */
 import { chatMessageSchema } from '@atelier/data';
 import { z } from 'zod';
+import { responseFormatSchema } from './structured/response-format.ts';
+import { toolChoiceSchema } from './tools/tool-choice.ts';
 import {
   maxAlternatives,
   maxChoices,
@@ -132,6 +134,12 @@ export const generateRequestSchema = generationSchema.extend({
   model: modelRefSchema,
   /** Who asks; capacity is shared fairly between owners. */
   owner: z.string(),
+  /** The form of the text, which a model of any size keeps to. */
+  responseFormat: responseFormatSchema.optional(),
+  /** What the model may do with the tools of its chat input; absent, it is shown them, and what it writes is text. */
+  toolChoice: toolChoiceSchema.optional(),
+  /** Whether it may call more than one tool. */
+  parallelToolCalls: z.boolean().default(true),
   /** How long the whole generation may take, waiting included; then it fails with `deadline_exceeded`. */
   timeoutMs: z.int().min(1).max(maxTimeoutMs).optional(),
 });

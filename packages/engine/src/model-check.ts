@@ -14,8 +14,8 @@ export type ModelFile = {
   width: number;
   /** Whether it has a head of its own that scores a query and a document. */
   ranks: boolean;
-  /** Whether it brings a chat template. */
-  chat: boolean;
+  /** Where it brings one. */
+  chatTemplate: string | undefined;
   /** Shapes in ggml order by tensor name. */
   tensors: ReadonlyMap<string, readonly number[]>;
 };
@@ -66,7 +66,7 @@ export async function checkModel(file: string): Promise<ModelFile> {
     ranks:
       metadata.number(`${architecture}.pooling_type`) === rankPooling &&
       gguf.tensors.some(({ name: tensor }) => tensor === 'cls.output.weight' || tensor === 'cls.weight'),
-    chat: metadata.string('tokenizer.chat_template') !== undefined,
+    chatTemplate: metadata.string('tokenizer.chat_template'),
     tensors: new Map(gguf.tensors.map(({ name: tensor, shape }) => [tensor, shape])),
   };
 }

@@ -41,7 +41,7 @@ export function tinyEngine(options: Partial<EngineOptions> = {}): Engine {
   return createEngine({ logger: silent, gpu: 'off', threads: 1, cacheBytes: 8 << 20, ...options });
 }
 
-export type Answer = { text: string; reason: 'stop' | 'length'; usage: Usage; pieces: number };
+export type Answer = { text: string; reason: 'stop' | 'length' | 'tool_calls'; usage: Usage; pieces: number };
 
 export type Question = Omit<GenerateRequest, 'owner'> & { owner?: string };
 
@@ -53,6 +53,7 @@ export async function ask(engine: Engine, question: Question, signal?: AbortSign
   let pieces = 0;
   for await (const event of engine.generate({ owner: 'test', ...question }, signal)) {
     if (event.type === 'finish') return { text, pieces, reason: event.reason, usage: event.usage };
+    if (event.type !== 'text') continue;
     text += event.text;
     pieces++;
   }

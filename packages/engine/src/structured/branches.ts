@@ -23,6 +23,8 @@ function split(node: SchemaNode, open: readonly SchemaNode[]): Branch[] {
   for (const part of parts(node, schema, 'allOf')) add(split(part, inner));
   const any = parts(node, schema, 'anyOf');
   if (any.length > 0) add(any.flatMap((part) => split(part, inner)));
+  if (((schema['oneOf'] as unknown[] | undefined) ?? []).length > maxBranches)
+    refuse(node, 'oneOf', `more than ${maxBranches} are not compared`);
   const one = parts(node, schema, 'oneOf').map((part) => split(part, inner));
   if (one.length > 0) {
     requireOneOf(node, one);

@@ -33,10 +33,6 @@ export class GrammarBuilder {
     this.#rules.set(name, definition);
   }
 
-  get size(): number {
-    return this.#rules.size;
-  }
-
   #grammar(root: Expression): Grammar {
     return new Map([...Object.entries(jsonRules), ...this.#rules, [rootRule, root]]);
   }

@@ -2,7 +2,7 @@
 import { AtelierError } from '@atelier/errors';
 import { z } from 'zod';
 import { checkGrammar } from '../gbnf/check-grammar.ts';
-import { rule } from '../gbnf/grammar.ts';
+import { rule, type Expression } from '../gbnf/grammar.ts';
 import { parseGrammar } from '../gbnf/parse-grammar.ts';
 import { printGrammar } from '../gbnf/print-grammar.ts';
 import { maxGrammarLength } from '../limits.ts';
@@ -31,27 +31,26 @@ export const responseFormatSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('gbnf'), grammar: z.string().min(1).max(maxGrammarLength) }),
 ]);
 export type ResponseFormat = z.output<typeof responseFormatSchema>;
+export type JsonFormat = Exclude<ResponseFormat, { type: 'text' | 'gbnf' }>;
 
 /** The grammar of a format in GBNF; undefined for text. Throws `unsupported_schema`, and `invalid_request` for GBNF with errors. */
 export function formatGrammar(format: ResponseFormat): string | undefined {
-  switch (format.type) {
-    case 'text':
-      return undefined;
-    case 'json_object':
-      return new GrammarBuilder().print(rule('object'), 'json_object');
-    case 'json_schema':
-      return schemaGrammar(format.schema, 'schema');
-    case 'flat':
-      return schemaGrammar(flatSchema(format.fields), 'output_type');
-    case 'gbnf':
-      return checkedGbnf(format.grammar);
-  }
+  if (format.type === 'text') return undefined;
+  if (format.type === 'gbnf') return checkedGbnf(format.grammar);
+  const builder = new GrammarBuilder();
+  return builder.print(jsonFormat(builder, format), documentName(format));
 }
 
-/** Throws `unsupported_schema` that names the document as `name`. */
-export function schemaGrammar(document: unknown, name: string): string {
-  const builder = new GrammarBuilder();
-  return builder.print(new SchemaGrammar(builder).value([openSchema(document, name)]), name);
+/** What a text of a JSON format has to be, in rules of `builder`. Throws `unsupported_schema`. */
+export function jsonFormat(builder: GrammarBuilder, format: JsonFormat): Expression {
+  if (format.type === 'json_object') return rule('object');
+  const schema = format.type === 'flat' ? flatSchema(format.fields) : format.schema;
+  return new SchemaGrammar(builder).value([openSchema(schema, documentName(format))]);
+}
+
+/** What messages call the schema of a format. */
+function documentName({ type }: JsonFormat): string {
+  return type === 'flat' ? 'output_type' : 'schema';
 }
 
 function flatSchema(fields: Extract<ResponseFormat, { type: 'flat' }>['fields']): object {
@@ -68,7 +67,7 @@ function flatSchema(fields: Extract<ResponseFormat, { type: 'flat' }>['fields'])
 }
 
 /** GBNF of a user, read and written again: native code prints what it cannot read to the log, and aborts where it is stuck. */
-function checkedGbnf(source: string): string {
+export function checkedGbnf(source: string): string {
   const refused = (reason: string) => new AtelierError('invalid_request', { reason: `grammar: ${reason}` });
   const gbnf = printGrammar(checkGrammar(parseGrammar(source), refused));
   if (gbnf.length > maxGrammarLength) throw refused(`it is longer than ${maxGrammarLength} characters`);

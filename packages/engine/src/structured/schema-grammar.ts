@@ -10,8 +10,8 @@ import { objectOf } from './object-grammar.ts';
 import { refuse, unsupported, type Branch, type SchemaNode } from './schema-node.ts';
 import { numberAllows, numberOf, stringAllows, stringOf } from './scalar-grammar.ts';
 
-/** Rules of one grammar; beyond, the schema combines too much. */
-const maxRules = 20_000;
+/** Schemas and properties in all alternatives together; beyond, the schema combines too much. */
+const maxWork = 50_000;
 
 /** Makes the rules of schemas, those that refer to themselves included. */
 export class SchemaGrammar {
@@ -19,6 +19,7 @@ export class SchemaGrammar {
   readonly #rules = new Map<string, string>();
   readonly #ids = new WeakMap<object, number>();
   #count = 0;
+  #work = 0;
 
   constructor(builder: GrammarBuilder) {
     this.#builder = builder;
@@ -32,11 +33,12 @@ export class SchemaGrammar {
     const key = [...new Set(objects.map((node) => this.#id(node.schema as object)))].sort((a, b) => a - b).join(' ');
     let name = this.#rules.get(key);
     if (name === undefined) {
-      if (this.#builder.size > maxRules)
-        throw unsupported(objects[0]!.root.name, 'its combinations take too many rules');
       name = this.#builder.reserve();
       this.#rules.set(key, name);
-      const options = branchesOf(objects).map((branch) => this.#branch(branch));
+      const branches = branchesOf(objects);
+      this.#work += branches.reduce((sum, branch) => sum + workOf(branch), 1);
+      if (this.#work > maxWork) throw unsupported(objects[0]!.root.name, 'its combinations are too many');
+      const options = branches.map((branch) => this.#branch(branch));
       // The same alternative twice would be followed twice.
       const different = new Map(options.map((option) => [JSON.stringify(option), option]));
       this.#builder.complete(name, choice(...different.values()));
@@ -92,6 +94,13 @@ export class SchemaGrammar {
     const texts = new Map(values.map((value) => [JSON.stringify(value), literal(value)]));
     return choice(...texts.values());
   }
+}
+
+function workOf(branch: Branch): number {
+  return keywordsOf(branch).reduce(
+    (sum, { properties }) => sum + 1 + Object.keys((properties as object | undefined) ?? {}).length,
+    1,
+  );
 }
 
 function allows(branch: Branch, value: unknown): boolean {

@@ -14,7 +14,9 @@ test('integers between two bounds are exactly those in the grammar', () => {
       const expression = integerRange({ minimum, maximum });
       const near = [minimum, maximum].flatMap((value) => [value - 1, value, value + 1]);
       for (const value of [...values, ...near]) {
-        expect(matches(expression, String(value)), `${minimum} ${value} ${maximum}`).toBe(minimum <= value && value <= maximum);
+        expect(matches(expression, String(value)), `${minimum} ${value} ${maximum}`).toBe(
+          minimum <= value && value <= maximum,
+        );
       }
       expect(matches(expression, `0${maximum}`)).toBe(false);
     }),
@@ -64,7 +66,9 @@ test('one side may be open, and bounds may be far away', () => {
   expect(matches(integerRange({ minimum: 5 }), '4')).toBe(false);
   expect(matches(integerRange({ maximum: -5 }), '-123456')).toBe(true);
   expect(matches(integerRange({ minimum: 1e17 }), '123456789012345678')).toBe(true);
-  expect(matches(integerRange({ minimum: -9007199254740991, maximum: 9007199254740991 }), '9007199254740991')).toBe(true);
+  expect(matches(integerRange({ minimum: -9007199254740991, maximum: 9007199254740991 }), '9007199254740991')).toBe(
+    true,
+  );
   expect(matches(integerRange({ maximum: 9007199254740991 }), '9007199254740992')).toBe(false);
   expect(matches(numberRange({ exclusiveMinimum: 0 }), '0.5')).toBe(true);
   expect(matches(numberRange({ exclusiveMinimum: 0 }), '0')).toBe(false);

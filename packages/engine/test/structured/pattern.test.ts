@@ -5,7 +5,24 @@ import { lengthsOf, parsePattern } from '../../src/structured/pattern.ts';
 import { randomText } from './random-text.ts';
 
 const atom = fc.oneof(
-  fc.constantFrom('a', 'b', 'é', '🙂', '\\.', '\\d', '\\w', '\\s', '\\D', '\\W', '\\S', '.', '\\x61', '\\u{1F642}', '\\n', '\\/'),
+  fc.constantFrom(
+    'a',
+    'b',
+    'é',
+    '🙂',
+    '\\.',
+    '\\d',
+    '\\w',
+    '\\s',
+    '\\D',
+    '\\W',
+    '\\S',
+    '.',
+    '\\x61',
+    '\\u{1F642}',
+    '\\n',
+    '\\/',
+  ),
   fc.constantFrom('[ab]', '[^a]', '[a-c0-9]', '[^\\d\\s]', '[\\w-]', '[.*+]', '[\\]\\\\]', '[🙂é]'),
 );
 const { pattern } = fc.letrec<{ pattern: string; sequence: string; item: string }>((tie) => ({
@@ -16,21 +33,27 @@ const { pattern } = fc.letrec<{ pattern: string; sequence: string; item: string 
     tie('pattern').map((inner) => `(${inner})`),
   ),
   sequence: fc
-    .array(fc.tuple(tie('item'), fc.constantFrom('', '', '', '*', '+', '?', '{2}', '{1,3}', '{2,}', '*?', '+?')), { maxLength: 3 })
+    .array(fc.tuple(tie('item'), fc.constantFrom('', '', '', '*', '+', '?', '{2}', '{1,3}', '{2,}', '*?', '+?')), {
+      maxLength: 3,
+    })
     .map((items) => items.map(([item, quantifier]) => item + quantifier).join('')),
   pattern: fc.array(tie('sequence'), { minLength: 1, maxLength: 2 }).map((options) => options.join('|')),
 }));
 const anchored = fc
   .tuple(fc.constantFrom('', '^'), pattern, fc.constantFrom('', '$'))
   .map(([start, inner, end]) => (inner.includes('|') ? `${start}(?:${inner})${end}` : start + inner + end));
-const content = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '1', ' ', '\n', '.', '🙂', 'é', '-', ']'), maxLength: 8 });
+const content = fc.string({
+  unit: fc.constantFrom('a', 'b', 'c', '1', ' ', '\n', '.', '🙂', 'é', '-', ']'),
+  maxLength: 8,
+});
 
 test('a text is in the grammar of a pattern exactly when the pattern matches it', () => {
   fc.assert(
     fc.property(anchored, fc.array(content, { minLength: 8, maxLength: 8 }), (source, texts) => {
       const expression = parsePattern(source);
       const regex = new RegExp(source, 'u');
-      for (const text of texts) expect(matches(expression, text), `/${source}/ ${JSON.stringify(text)}`).toBe(regex.test(text));
+      for (const text of texts)
+        expect(matches(expression, text), `/${source}/ ${JSON.stringify(text)}`).toBe(regex.test(text));
     }),
     { numRuns: 1000, seed: 1 },
   );

@@ -23,7 +23,8 @@ export function randomText(grammar: Grammar, random: () => number): string {
       }
       case 'choice': {
         const { options } = expression;
-        const option = depth > 40 ? options.toSorted((a, b) => shortest(a) - shortest(b))[0]! : options[integer(options.length)]!;
+        const option =
+          depth > 40 ? options.toSorted((a, b) => shortest(a) - shortest(b))[0]! : options[integer(options.length)]!;
         return write(option, depth);
       }
     }
@@ -48,7 +49,7 @@ function shortestOf(grammar: Grammar): (expression: Expression) => number {
         return 0;
     }
   };
-  for (let changed = true; changed; ) {
+  for (let changed = true; changed;) {
     changed = false;
     for (const [name, expression] of grammar) {
       const found = depth(expression);

@@ -16,12 +16,15 @@ export function chatStream(
   return eventStream({
     first,
     rest,
-    frames: (event) => [frame(chunk(id, event))],
+    frames: (event) => chunks(id, event).map((each) => frame(each)),
     end: () => ['data: [DONE]\n\n'],
     error: (error) => frame(renderError(error).body),
   });
 }
 
-function chunk(id: string, event: GenerateEvent): Chunk {
-  return event.type === 'finish' ? { id, response: '', finish_reason: event.reason } : { id, response: event.text };
+/** This API has no tools and no thoughts of their own. */
+function chunks(id: string, event: GenerateEvent): Chunk[] {
+  if (event.type === 'finish')
+    return [{ id, response: '', finish_reason: event.reason === 'length' ? 'length' : 'stop' }];
+  return event.type === 'text' ? [{ id, response: event.text }] : [];
 }
