@@ -90,6 +90,7 @@ export class Generations implements Disposable {
       stages: marks && open ? [[marks.end], ...stages] : stages,
       thought: open ? undefined : marks,
       bytesOf,
+      isEnd: (token) => this.#model.vocab.isEog(token),
     });
   }
 

@@ -19,6 +19,8 @@ export type GateOptions = {
   /** A thought that the text may begin with is free; the rest waits for its end. */
   thought?: ReasoningMarks | undefined;
   bytesOf: (token: number) => Uint8Array;
+  /** Whether a token ends the text, by the model's vocabulary. */
+  isEnd: (token: number) => boolean;
 };
 
 /** Keeps the tokens of one text to a grammar, from the beginning or once what it waits for has come. */
@@ -28,18 +30,22 @@ export class GrammarGate implements Disposable {
   readonly #candidates: Candidates;
   readonly #stages: MarkerMatcher[];
   readonly #bytesOf: (token: number) => Uint8Array;
+  readonly #isEnd: (token: number) => boolean;
+  /** The last byte that the grammar has taken. */
+  #lastByte = 0;
   #spentMs = 0;
   #tokens = 0;
   /** Until the first token. */
   #thought: ReasoningMarks | undefined;
 
-  constructor({ id, grammar, candidates, stages, thought, bytesOf }: GateOptions) {
+  constructor({ id, grammar, candidates, stages, thought, bytesOf, isEnd }: GateOptions) {
     this.#id = id;
     this.#grammar = grammar;
     this.#candidates = candidates;
     this.#stages = stages.map((markers) => new MarkerMatcher(markers));
     this.#thought = thought;
     this.#bytesOf = bytesOf;
+    this.#isEnd = isEnd;
   }
 
   /** Whether the grammar has begun. */
@@ -53,8 +59,23 @@ export class GrammarGate implements Disposable {
    */
   allows(token: number): boolean {
     if (this.#beginsThought(token)) return true;
-    if (this.closed) return this.#timed(() => this.#grammar.allows(token, this.#candidates));
+    if (this.closed) return this.isText(token) && this.#timed(() => this.#grammar.allows(token, this.#candidates));
     return this.#stages[0]!.test(this.#bytesOf(token)) !== 'past';
+  }
+
+  /**
+   * Whether a token, which the grammar allows, is what the grammar takes it for: llama.cpp reads the names of control tokens,
+   * which are no text, and characters in more bytes than they have.
+   */
+  isText(token: number): boolean {
+    const bytes = this.#bytesOf(token);
+    if (bytes.length === 0) return this.#isEnd(token);
+    let before = this.#lastByte;
+    for (const byte of bytes) {
+      if ((before === 0xe0 && byte < 0xa0) || (before === 0xf0 && byte < 0x90)) return false;
+      before = byte;
+    }
+    return true;
   }
 
   /** Takes candidates away that the grammar, which has begun, does not allow; false when none is left. */
@@ -72,8 +93,11 @@ export class GrammarGate implements Disposable {
       this.#stages.unshift(new MarkerMatcher([end!]));
       return;
     }
-    if (this.closed) return this.#timed(() => this.#grammar.accept(token, this.#candidates));
     const bytes = this.#bytesOf(token);
+    if (this.closed) {
+      this.#lastByte = bytes.at(-1) ?? 0;
+      return this.#timed(() => this.#grammar.accept(token, this.#candidates));
+    }
     const stage = this.#stages[0]!;
     if (stage.test(bytes) === 'complete') this.#stages.shift();
     else stage.add(bytes);

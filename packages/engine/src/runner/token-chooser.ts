@@ -55,9 +55,9 @@ export class TokenChooser implements Disposable {
   }
 
   #banned(generated: number): number[] {
-    const { ngrams, ends, minTokens = 0 } = this.#options;
-    // The end is never a repetition, and it is the way out when nothing else is left.
-    const repeated = ngrams ? [...ngrams.banned()].filter((token) => !ends.has(token)) : [];
+    const { ngrams, ends, gate, minTokens = 0 } = this.#options;
+    // The end is never a repetition, and it is the way out when nothing else is left. Grammars demand repetitions.
+    const repeated = ngrams && !gate?.closed ? [...ngrams.banned()].filter((token) => !ends.has(token)) : [];
     return generated < minTokens ? [...repeated, ...ends] : repeated;
   }
 
@@ -73,7 +73,10 @@ export class TokenChooser implements Disposable {
       if (gate?.allows(token) !== false) return token;
       if (gate.closed) {
         candidates.fill(logits);
-        return gate.restrict() ? sampler.pick(candidates) : undefined;
+        if (!gate.restrict()) return undefined;
+        const other = sampler.pick(candidates);
+        if (gate.isText(other)) return other;
+        logits[other] = -Infinity;
       }
       logits[token] = -Infinity;
     }
