@@ -39,28 +39,23 @@ const annotations = new Set(
   ).split(' '),
 );
 
-const reasons: Readonly<Record<string, string>> = {
-  not: 'what is not allowed cannot be enforced; say what is',
-  if: 'conditions cannot be enforced; use anyOf',
-  then: 'conditions cannot be enforced; use anyOf',
-  else: 'conditions cannot be enforced; use anyOf',
-  contains: 'what only some items have to be cannot be enforced',
-  minContains: 'what only some items have to be cannot be enforced',
-  maxContains: 'what only some items have to be cannot be enforced',
-  dependentRequired: 'properties that depend on others cannot be enforced; use anyOf',
-  dependentSchemas: 'properties that depend on others cannot be enforced; use anyOf',
-  dependencies: 'properties that depend on others cannot be enforced; use anyOf',
-  $anchor: 'anchors are not followed; use #/$defs/...',
-  $dynamicRef: 'dynamic references are not followed',
-  $dynamicAnchor: 'dynamic references are not followed',
-  $recursiveRef: 'dynamic references are not followed',
-};
+const reasons = new Map(
+  Object.entries({
+    not: 'what is not allowed cannot be enforced; say what is',
+    'if then else': 'conditions cannot be enforced; use anyOf',
+    'contains minContains maxContains': 'what only some items have to be cannot be enforced',
+    'dependentRequired dependentSchemas dependencies': 'properties that depend on others cannot be enforced; use anyOf',
+    $anchor: 'anchors are not followed; use #/$defs/...',
+    '$dynamicRef $dynamicAnchor $recursiveRef': 'dynamic references are not followed',
+  }).flatMap(([keywords, reason]) => keywords.split(' ').map((keyword) => [keyword, reason] as const)),
+);
 
 /** Refuses keywords that cannot be enforced, are not known, or have a value that they cannot have. */
 export function checkKeywords(node: SchemaNode, schema: Keywords): void {
   for (const [keyword, value] of Object.entries(schema)) {
     if (annotations.has(keyword) || keyword.startsWith('x-')) continue;
-    if (Object.hasOwn(reasons, keyword)) refuse(node, keyword, reasons[keyword]!);
+    const reason = reasons.get(keyword);
+    if (reason !== undefined) refuse(node, keyword, reason);
     if (!general.has(keyword) && !Object.hasOwn(keywordKinds, keyword)) {
       refuse(node, keyword, 'the keyword is not known, so it cannot be enforced');
     }

@@ -44,9 +44,9 @@ test('every text of a schema’s grammar, random ones, is JSON and valid', () =>
         made++;
       }
     }),
-    { numRuns: 600, seed: 1 },
+    { numRuns: 300, seed: 1 },
   );
-  expect(made).toBeGreaterThan(1500);
+  expect(made).toBeGreaterThan(800);
 });
 
 test.for<[schema: unknown, path: string, reason: string]>([
@@ -54,7 +54,7 @@ test.for<[schema: unknown, path: string, reason: string]>([
   [{ properties: { a: { properties: { b: { multipleOf: 3 } } } } }, '#/properties/a/properties/b/multipleOf', 'only 1'],
   [{ type: 'array', uniqueItems: true }, '#/uniqueItems', 'compared'],
   [{ type: 'array', contains: {} }, '#/contains', 'only some items'],
-  [{ if: {}, then: {} }, '#/if', 'conditions'],
+  [{ if: {} }, '#/if', 'conditions'],
   [{ dependentRequired: { a: ['b'] } }, '#/dependentRequired', 'depend on others'],
   [{ type: 'string', maxLenght: 3 }, '#/maxLenght', 'not known'],
   [{ type: 'string', format: 'regex' }, '#/format', 'formats that can be enforced'],
