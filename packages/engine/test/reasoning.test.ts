@@ -75,6 +75,7 @@ function gate(stages: string[][], thought?: typeof marks): GrammarGate {
     stages,
     thought,
     bytesOf: (token) => (token === 300 ? Buffer.from('<think>') : Uint8Array.of(token)),
+    isEnd: () => false,
   });
 }
 

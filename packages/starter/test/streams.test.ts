@@ -29,6 +29,7 @@ async function tell(asked: GenerateRequest): Promise<Told> {
   const told: Told = { text: '', logprobs: [], completionTokens: 0 };
   for await (const event of engine.generate(asked)) {
     if (event.type === 'finish') return { ...told, completionTokens: event.usage.completionTokens };
+    if (event.type !== 'text') continue;
     told.text += event.text;
     told.logprobs.push(...(event.logprobs ?? []));
   }
