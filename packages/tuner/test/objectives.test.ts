@@ -1,11 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { DatasetRecord } from '@atelier/data';
 import { applyHead, embeddingOf, encodeHead, joinHidden, parseHead, type Head } from '@atelier/data';
 import { Adapter, Batch, LlamaContext, LlamaModel, loadNative } from '@atelier/llama';
 import { readGguf } from '@atelier/llama/gguf';
 import { writeTinyBert, writeTinyModel } from '@atelier/llama/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { TaskSettings } from '../src/contract/index.ts';
 import { Device } from '../src/graph/device.ts';
 import { download, upload } from '../src/graph/memory.ts';
 import { elements } from '../src/graph/value.ts';
@@ -44,13 +46,14 @@ async function open(
   pooling: (typeof poolings)[number] | undefined,
   blas = true,
   file = model,
+  { records = sequenceRecords[task], targets }: { records?: DatasetRecord[]; targets?: TaskSettings['targets'] } = {},
 ): Promise<Opened & AsyncDisposable> {
-  await writeSequenceRecords(directory, sequenceRecords[task]);
+  await writeSequenceRecords(directory, records);
   const device = Device.open({ gpu: 'off', threads: 1, blas });
   const base = await readGguf(file);
   const weights = await Weights.load(device, file, base, lora);
   const objective = await createObjective({
-    spec: specOf(task, file, { pooling, temperature: 0.5 }),
+    spec: specOf(task, file, { pooling, temperature: 0.5, targets }),
     device,
     weights,
     baseModel: file,
@@ -150,6 +153,43 @@ describe('a row', () => {
         for (const [i, value] of own[key]!.entries()) expect(packed[key]![row * labels + i]).toBeCloseTo(value, 4);
       }
     }
+  });
+});
+
+describe('targets', () => {
+  it('are those of the data by name, their labels sorted, whatever the order of the records', async () => {
+    const targets = [
+      { name: 'size', kind: 'single', labels: ['large', 'small'] },
+      { name: 'traits', kind: 'multi', labels: ['early', 'hairy', 'late'] },
+    ];
+    for (const records of [sequenceRecords.classification, sequenceRecords.classification.toReversed()]) {
+      await using opened = await open('classification', 'last', true, model, { records });
+      expect(opened.objective.head!.file().targets).toEqual(targets);
+    }
+  });
+
+  it('are those of the spec where it names them, in its order, and others are left out', async () => {
+    const given = [{ name: 'size', labels: ['small', 'tiny', 'large'], weight: 2 }];
+    await using opened = await open('classification', 'last', true, model, { targets: given });
+    expect(opened.objective.head!.file().targets).toEqual([
+      { name: 'size', kind: 'single', labels: ['small', 'tiny', 'large'] },
+    ]);
+    // Half of the records say nothing of size.
+    expect(opened.objective.training.rows.length).toBe(6);
+  });
+
+  it('count by their weights, and a record of weight 2 counts as two', async () => {
+    const [first, second] = sequenceRecords.classification.filter((_, i) => i % 2 === 0);
+    const twice = { ...first, weight: 2 } as DatasetRecord;
+    const loss = async (records: DatasetRecord[], weight: number): Promise<number> => {
+      const targets = [{ name: 'size', labels: ['small', 'large'], weight }];
+      await using opened = await open('classification', 'last', true, model, { records, targets });
+      const { layout, batch } = batchOf(opened);
+      return evaluate(opened, layout, batch).loss / batch.weightSum;
+    };
+    const expected = await loss([first!, first!, second!], 1);
+    expect(await loss([twice, second!], 1)).toBeCloseTo(expected, 5);
+    expect(await loss([twice, second!], 3)).toBeCloseTo(3 * expected, 5);
   });
 });
 
