@@ -1,4 +1,6 @@
 /** Classification, regression and embeddings with the real tuner and the real engine, from upload to answer. */
+import path from 'node:path';
+import { writeTinyBert } from '@atelier/llama/testing';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import {
   checkpointListSchema,
@@ -77,7 +79,7 @@ async function tested(id: string) {
     (await server.call('GET', `${at}/training-jobs/${id}/checkpoints`)).json(),
   );
   const { checkpoint, test_results } = checkpoints.at(-1)!;
-  const lines = (await server.inject(new URL(test_results.general_test_result!).pathname)).body.trim().split('\n');
+  const lines = (await server.call('GET', new URL(test_results.general_test_result!).pathname)).body.trim().split('\n');
   const { id: deployment } = (
     await server.call('POST', `${at}/deployments`, { training_job_id: id, checkpoint })
   ).json();
@@ -213,4 +215,25 @@ it.each([
   const { detail } = await train(task as Task, await upload(jsonl([{ prompt: 'x', completion: '1' }, row])));
   expect(detail).toMatchObject({ status: 'Failed', error: { code: 'invalid_dataset' } });
   expect(detail.error!.message).toContain(message);
+});
+
+it('an encoder learns classes, and no text', async () => {
+  const rows = numbers.flatMap((n) => [
+    { prompt: sunny(n), completion: 'day' },
+    { prompt: moony(n), completion: 'night' },
+  ]);
+  const dataset = await upload(jsonl(rows));
+  await writeTinyBert(path.join(server.directory, 'models', 'tiny-bert.gguf'));
+  await server.restart();
+  const { id, detail } = await train('classification', dataset, { base_model: 'tiny-bert' });
+  expect(detail.error).toBeUndefined();
+  const { url, metrics } = await tested(id);
+  expect(metrics).toMatchObject({ accuracy: '1' });
+  const ask = async (input: string) => (await server.call('POST', `${url}/classification`, { input })).json().response;
+  expect([await ask(sunny(5)), await ask(moony(5))]).toEqual(['day', 'night']);
+  const refused = await server.call('POST', `${at}/training-jobs`, {
+    base_model: 'tiny-bert',
+    train_dataset_id: dataset,
+  });
+  expect(refused.statusCode).toBe(400);
 });

@@ -1,13 +1,15 @@
 /** Where requests come in: nothing unchecked goes on from here. */
 import { AtelierError } from '@atelier/errors';
 import type { z } from 'zod';
+import { refuseMedia } from './media.ts';
 
 /** JSON within JSON; the parsers and printers behind this recurse. */
 const maxDepth = 256;
 
-/** Throws `invalid_request` naming the first field that is wrong, never its value. */
+/** Throws `invalid_request` naming the first field that is wrong, never its value, and `unsupported_content`. */
 export function parseRequest<T>(schema: z.ZodType<T>, value: unknown): T {
   if (isDeep(value)) throw invalid(`nested deeper than ${maxDepth} levels`);
+  refuseMedia(value);
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;

@@ -29,6 +29,11 @@ export const catalogue = {
   forbidden: { status: 403, retryable: false, message: 'This key may not do that' },
   not_found: { status: 404, retryable: false, message: '{kind} not found' },
   unknown_model: { status: 404, retryable: false, message: 'There is no model {name}' },
+  unsupported_content: {
+    status: 400,
+    retryable: false,
+    message: 'Content of type {type} cannot be read: {reason}',
+  },
   message_order: { status: 400, retryable: false, message: '{reason}' },
   conflict: { status: 409, retryable: false, message: '{reason}' },
   payload_too_large: { status: 413, retryable: false, message: 'The upload is larger than the limit of {limit} bytes' },
