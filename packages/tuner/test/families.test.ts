@@ -104,9 +104,9 @@ describe.each(families)('%s', (family) => {
 const whole = (value: number) => ({ type: 'UINT32', value }) as const;
 const real = (value: number) => ({ type: 'FLOAT32', value }) as const;
 const text = (value: string) => ({ type: 'STRING', value }) as const;
-const factors = (scale: number) => Float32Array.from({ length: 8 }, (_, i) => 1 + scale * i);
+const factors = (scale: number) => ({ shape: [8], data: Float32Array.from({ length: 8 }, (_, i) => 1 + scale * i) });
 const longrope = { rope_factors_long: 0.7, rope_factors_short: 0.1 };
-const vectors = Object.fromEntries(Object.entries(longrope).map(([name, scale]) => [`${name}.weight`, factors(scale)]));
+const tensors = Object.fromEntries(Object.entries(longrope).map(([name, scale]) => [`${name}.weight`, factors(scale)]));
 
 /** Variants of a family, each of which must move the outputs away from those of the plain file. */
 const variants: Record<string, TinyModelOptions & { plain?: TinyModelOptions }> = {
@@ -130,15 +130,15 @@ const variants: Record<string, TinyModelOptions & { plain?: TinyModelOptions }> 
       'rope.scaling.original_context_length': whole(32),
     },
   },
-  'llama, frequency factors': { vectors: { 'rope_freqs.weight': factors(1) } },
+  'llama, frequency factors': { tensors: { 'rope_freqs.weight': factors(1) } },
   'phi3, longrope, short': {
     family: 'phi3',
-    vectors,
+    tensors,
     metadata: { 'rope.scaling.type': text('longrope'), 'rope.scaling.attn_factor': real(1.19) },
   },
   'phi3, longrope, long': {
     family: 'phi3',
-    vectors,
+    tensors,
     metadata: {
       'rope.scaling.type': text('longrope'),
       'rope.scaling.attn_factor': real(1.19),
@@ -147,7 +147,7 @@ const variants: Record<string, TinyModelOptions & { plain?: TinyModelOptions }> 
   },
   'phi3, a part of each head rotated': { family: 'phi3', metadata: { 'rope.dimension_count': whole(8) } },
   'llama, longrope': {
-    vectors,
+    tensors,
     metadata: { 'rope.scaling.type': text('longrope'), 'rope.scaling.original_context_length': whole(16) },
   },
   'gemma2, every third layer sees all': {
@@ -174,7 +174,7 @@ describe('gives what libllama gives', () => {
     const file = await model(sizes);
     const ours = await outputs(file);
     expect(largestDifference(ours, libllamaLogits(file, rows))).toBeLessThan(1e-3);
-    const { metadata: _metadata, vectors: _vectors, tied: _tied, ...rest } = sizes;
+    const { metadata: _metadata, tensors: _tensors, tied: _tied, ...rest } = sizes;
     const before = await model({ ...rest, ...plain });
     expect(largestDifference(ours, await outputs(before))).toBeGreaterThan(1e-3);
   });
@@ -222,12 +222,12 @@ describe('refuses', () => {
     ['an epsilon of 0', { metadata: { 'attention.layer_norm_rms_epsilon': real(0) } }, 'invalid_model_file'],
     [
       'tensors that the family does not have',
-      { vectors: { 'blk.0.attn_sinks.weight': factors(1) } },
+      { tensors: { 'blk.0.attn_sinks.weight': factors(1) } },
       'invalid_model_file',
     ],
     [
       'a bias that the family does not have',
-      { family: 'gemma2', vectors: { 'blk.0.ffn_up.bias': factors(1) } },
+      { family: 'gemma2', tensors: { 'blk.0.ffn_up.bias': factors(1) } },
       'invalid_model_file',
     ],
   ])('%s', async (_, options, code) => {

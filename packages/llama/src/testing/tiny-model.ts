@@ -31,11 +31,11 @@ export interface TinyModelOptions {
   metadata?: Readonly<Record<string, GgufValue>>;
   /** Keys of another vocabulary than the byte-level one; `vocabSize` then is its size. */
   vocabulary?: readonly (readonly [string, GgufValue])[];
-  /** Vectors of F32 to be stored as well, such as frequency factors. */
-  vectors?: Readonly<Record<string, Float32Array>>;
+  /** Further tensors of F32, such as frequency factors. */
+  tensors?: Readonly<Record<string, { readonly shape: readonly number[]; readonly data: Float32Array }>>;
 }
 
-type Sizes = Required<Omit<TinyModelOptions, 'chatTemplate' | 'vocabulary' | 'metadata' | 'vectors'>>;
+type Sizes = Required<Omit<TinyModelOptions, 'chatTemplate' | 'vocabulary' | 'metadata' | 'tensors'>>;
 
 type Matrix = { readonly name: string; readonly inputs: number; readonly outputs: number };
 
@@ -94,7 +94,12 @@ export async function writeTinyModel(path: string, options: TinyModelOptions = {
     ...(family.encoder ? [table('token_types.weight', sizes.dim, 2, 'F32')] : []),
     ...norm(family.encoder ? 'token_embd_norm' : 'output_norm'),
     ...(sizes.tied || family.encoder ? [] : [table('output.weight', sizes.dim, sizes.vocabSize, sizes.type)]),
-    ...Object.entries(options.vectors ?? {}).map(([name, numbers]) => vector(name, numbers)),
+    ...Object.entries(options.tensors ?? {}).map(([name, { shape, data }]): GgufTensorSource => ({
+      name,
+      shape: [...shape],
+      type: 'F32',
+      data: () => encodeTensor('F32', data),
+    })),
   ];
   for (let layer = 0; layer < sizes.layers; layer++) {
     for (const part of family.norms) tensors.push(...norm(`blk.${layer}.${part}`));
