@@ -209,6 +209,15 @@ describe('a grammar', () => {
     expect(text.slice(at)).toMatch(/^<[xyz]{4}>$/);
   });
 
+  test('is not met by special tokens of which nothing is seen', () => {
+    const sampling = { logitBias: [{ token: model.vocab.fim.prefix!, bias: 1000 }] };
+    const grammar = { gbnf: 'root ::= [a-z<>|_]{3,30}' };
+    const { text } = one({ maxTokens: 5, sampling, grammar });
+    expect(text).toMatch(/^[a-z<>|_]{3,}$/);
+    const shown = one({ maxTokens: 2, sampling, grammar, visibleTokens: ['<|fim_prefix|>'] });
+    expect(shown.text).toBe('<|fim_prefix|><|fim_prefix|>');
+  });
+
   test('that is wrong is refused', () => {
     expect(() => one({ grammar: { gbnf: 'root ::= nothing' } })).toThrow(/no rule named nothing/);
   });

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Engine } from '../src/index.ts';
-import { ask, endless, long, say, tinyEngine, TinyModels, until } from './tiny-engine.ts';
+import { ask, endless, long, say, tinyEngine, TinyModels, until, type Question } from './tiny-engine.ts';
 
 let models: TinyModels;
 beforeAll(async () => {
@@ -22,8 +22,12 @@ function alive(pid: number): boolean {
 }
 
 /** Starts a generation that does not end by itself, and waits for its first piece. */
-async function begin(engine: Engine, model: { path: string }): Promise<{ rest: Promise<void> }> {
-  const stream = engine.generate({ model, owner: 'test', ...endless })[Symbol.asyncIterator]();
+async function begin(
+  engine: Engine,
+  model: { path: string },
+  more: Partial<Question> = {},
+): Promise<{ rest: Promise<void> }> {
+  const stream = engine.generate({ model, owner: 'test', ...endless, ...more })[Symbol.asyncIterator]();
   expect((await stream.next()).value).toMatchObject({ type: 'text' });
   const rest = (async () => {
     while (!(await stream.next()).done);
@@ -61,6 +65,20 @@ test('a file whose runner faults twice within a minute is left alone', async () 
     details: { name: 'faulty.gguf', crashes: 2 },
   });
   expect(engine.status()).toMatchObject({ runners: [], quarantined: [model.path] });
+});
+
+test('a fault while somebody uses a grammar is not put down to the file', async () => {
+  await using engine = tinyEngine();
+  const model = { path: await models.model('innocent.gguf', long) };
+  for (let crash = 0; crash < 2; crash++) {
+    const inside = await begin(engine, model);
+    const grammar = { gbnf: 'root ::= [a-z]*' };
+    const suspect = await begin(engine, model, { grammar, minTokens: 1_000_000, sampling: {} });
+    process.kill(pidOf(engine, model.path), 'SIGSEGV');
+    for (const { rest } of [inside, suspect]) await expect(rest).rejects.toMatchObject({ code: 'runner_crashed' });
+  }
+  await engine.load(model);
+  expect(engine.status()).toMatchObject({ crashes: 2, quarantined: [] });
 });
 
 test('a file whose runner dies twice while loading is left alone', async () => {

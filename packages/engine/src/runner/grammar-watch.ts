@@ -33,8 +33,14 @@ const lookOn = `
   }, 1000);
 `;
 
-/** Starts to look on, in a process whose file descriptor 3 leads to an engine. */
-export function startGrammarWatch(): void {
+let wanted = false;
+
+/** Looks on from the first grammar on, in a process whose file descriptor 3 leads to an engine. */
+export function watchGrammars(): void {
+  wanted = true;
+}
+
+function start(): void {
   const report: Report = {
     type: 'progress',
     outcomes: [{ id: 0, error: { code: 'invalid_request', details: { reason: tooManyWays } } }],
@@ -45,6 +51,10 @@ export function startGrammarWatch(): void {
 
 /** Does native work on a grammar for a request. */
 export function watched<T>(id: number, work: () => T): T {
+  if (wanted) {
+    wanted = false;
+    start();
+  }
   Atomics.store(state, request, id);
   Atomics.add(state, call, 1);
   try {

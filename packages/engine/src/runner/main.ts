@@ -7,13 +7,13 @@ import { Socket } from 'node:net';
 import { JsonChannel } from '../json-channel.ts';
 import { maxCommandBytes, maxReportBytes } from '../limits.ts';
 import { commandSchema, type Command, type Report } from '../protocol.ts';
-import { startGrammarWatch } from './grammar-watch.ts';
+import { watchGrammars } from './grammar-watch.ts';
 import { leaveWithParent } from './leave-with-parent.ts';
 import { log } from './log.ts';
 import { Runner } from './runner.ts';
 
 leaveWithParent();
-startGrammarWatch();
+watchGrammars();
 
 let runner: Runner | undefined;
 const channel = new JsonChannel<Command, Report>(new Socket({ fd: 3, readable: true, writable: true }), {
