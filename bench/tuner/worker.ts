@@ -1,14 +1,25 @@
 /** A process that trains so many steps for each line it is sent, and answers with what they took. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 export type Turn = { seconds: number; tokens: number; loss: number };
 
+/** Processor seconds that a process has taken, where the system says (Linux, 100 ticks a second). */
+function processorSeconds(pid: number): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return NaN;
+  }
+}
+
 export class Worker implements AsyncDisposable {
   readonly name: string;
   peakBytes = 0;
-  readonly turns: Turn[] = [];
+  readonly turns: (Turn & { processorSeconds: number })[] = [];
   readonly #process: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
@@ -36,15 +47,20 @@ export class Worker implements AsyncDisposable {
 
   /** Trains `steps` steps; the first turn, which warms up, is not kept. */
   async turn(steps: number, keep: boolean): Promise<void> {
+    const before = processorSeconds(this.#process.pid!);
     this.#process.stdin!.write(`${steps}\n`);
     const turn = await this.#answer<Turn>();
-    if (keep) this.turns.push(turn);
+    if (keep) this.turns.push({ ...turn, processorSeconds: processorSeconds(this.#process.pid!) - before });
   }
 
   /** Tokens a second, the median of the turns. */
   get speed(): number {
-    const speeds = this.turns.map(({ tokens, seconds }) => tokens / seconds).sort((a, b) => a - b);
-    return speeds[Math.floor(speeds.length / 2)]!;
+    return median(this.turns.map(({ tokens, seconds }) => tokens / seconds));
+  }
+
+  /** Tokens for each second of a processor: what others do on the machine hardly changes it. */
+  get thrift(): number {
+    return median(this.turns.map((turn) => turn.tokens / turn.processorSeconds));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -52,4 +68,8 @@ export class Worker implements AsyncDisposable {
     this.peakBytes = (await this.#answer<{ peakBytes: number }>().catch(() => ({ peakBytes: 0 }))).peakBytes;
     if (this.#process.exitCode === null) await once(this.#process, 'exit');
   }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }

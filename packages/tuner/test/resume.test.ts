@@ -24,7 +24,12 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true }));
 
-type Change = { method?: RunSpec['method']; seed?: number; hyperParameters?: Partial<RunSpec['hyperParameters']> };
+type Change = {
+  validation?: string[];
+  method?: RunSpec['method'];
+  seed?: number;
+  hyperParameters?: Partial<RunSpec['hyperParameters']>;
+};
 
 async function trained(directory: string, stopAfter = Infinity): Promise<Outcome> {
   using log = new EventLog(path.join(directory, 'events.jsonl'));
@@ -72,6 +77,8 @@ describe('a run that was interrupted', () => {
     { method: 'full' as const, optimizer: 'adafactor' as const },
   ])('ends as one that was not: $method, $optimizer', { timeout: 120_000 }, async ({ method, optimizer }) => {
     const change: Change = {
+      // Each start renders the rows of its data in a process of their own.
+      ...(optimizer !== 'adamw' && { validation: [] }),
       method,
       hyperParameters: { optimizer, momentum: 0.9, weightDecay: 0.1, learningRate: 1e-3 },
     };
@@ -85,16 +92,16 @@ describe('a run that was interrupted', () => {
 
 describe('the seed', () => {
   it('decides the result, and nothing else does', { timeout: 120_000 }, async () => {
-    const one = await outcome({ seed: 1 }, model);
-    expect((await outcome({ seed: 1 }, model)).sum).toBe(one.sum);
-    expect((await outcome({ seed: 2 }, model)).sum).not.toBe(one.sum);
+    const one = await outcome({ seed: 1, validation: [] }, model);
+    expect((await outcome({ seed: 1, validation: [] }, model)).sum).toBe(one.sum);
+    expect((await outcome({ seed: 2, validation: [] }, model)).sum).not.toBe(one.sum);
   });
 
   it('decides the noise on embeddings', { timeout: 120_000 }, async () => {
     const quiet = { loraDropout: 0, neftuneAlpha: 0 };
     const sums = await Promise.all(
       [quiet, { ...quiet, neftuneAlpha: 5 }].map(
-        async (hyperParameters) => (await outcome({ hyperParameters }, model)).sum,
+        async (hyperParameters) => (await outcome({ hyperParameters, validation: [] }, model)).sum,
       ),
     );
     expect(sums[0]).not.toBe(sums[1]);
