@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { z } from 'zod';
 import { invalidFile } from './invalid-file.ts';
-import { maxJsonBytes } from './limits.ts';
+import { maxJsonBytes, maxJsonDepth } from './limits.ts';
 
 /** A JSON file checked by `schema`; `invalid_model_file` names the field that is wrong. */
 export async function readJson<Schema extends z.ZodType>(
@@ -16,10 +16,21 @@ export async function readJson<Schema extends z.ZodType>(
   } catch (error) {
     throw invalidFile(file, 'it is not JSON', error);
   }
+  if (isDeeperThan(value, maxJsonDepth)) throw invalidFile(file, `it is nested more than ${maxJsonDepth} levels deep`);
   const checked = schema.safeParse(value);
   if (checked.success) return checked.data;
   const [issue] = checked.error.issues;
   throw invalidFile(file, `${issue?.path.join('.') || 'the whole'}: ${issue?.message}`);
+}
+
+/** Level by level, because recursion is what depth would break. */
+function isDeeperThan(value: unknown, limit: number): boolean {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > limit) return true;
+    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []));
+  }
+  return false;
 }
 
 /** A whole file of at most `limit` bytes. */
