@@ -15,4 +15,4 @@ export const maxJsonBytes = 32 * 2 ** 20;
 /** Files of models are nested a handful of levels; pipelines of tokenizers are walked recursively. */
 export const maxJsonDepth = 64;
 /** Rows are worked on in pieces of about this many bytes of 32-bit floats, so that memory does not grow with the model. */
-export const chunkBytes = 16 * 2 ** 20;
+export const chunkBytes = 4 * 2 ** 20;

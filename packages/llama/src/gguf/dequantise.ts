@@ -41,7 +41,9 @@ export function dequantise(type: GgmlType, bytes: Uint8Array): Float32Array {
 }
 
 function fromBf16(halves: Uint16Array): Float32Array {
-  const bits = Uint32Array.from(halves, (half) => half * 65_536);
+  const bits = new Uint32Array(halves.length);
+  // A plain loop: `from` with a function takes twenty times as long.
+  for (let index = 0; index < bits.length; index++) bits[index] = (halves[index] ?? 0) << 16;
   return new Float32Array(bits.buffer);
 }
 

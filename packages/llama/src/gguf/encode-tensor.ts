@@ -7,7 +7,10 @@ export function encodeTensor(type: FloatType, values: Float32Array): Uint8Array 
   if (type === 'F32') return new Uint8Array(values.slice().buffer);
   if (type === 'F16') return new Uint8Array(new Float16Array(values).buffer);
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  return new Uint8Array(Uint16Array.from(bits, roundToBf16).buffer);
+  const halves = new Uint16Array(bits.length);
+  // A plain loop: `from` with a function takes twenty times as long.
+  for (let index = 0; index < bits.length; index++) halves[index] = roundToBf16(bits[index] ?? 0);
+  return new Uint8Array(halves.buffer);
 }
 
 function roundToBf16(bits: number): number {
