@@ -7,6 +7,7 @@ import { GrammarBuilder } from './structured/grammar-builder.ts';
 import { checkedGbnf, formatGrammar, jsonFormat, type ResponseFormat } from './structured/response-format.ts';
 import type { CallEventsOptions } from './tools/call-events.ts';
 import { allowedTools, answerWithoutCall, callableTools, callsGrammar, type ToolChoice } from './tools/tool-choice.ts';
+import { knowsTools, toolsAsText } from './tools/tools-as-text.ts';
 import { toolFormatOf, visibleTokensOf, type ToolFormat } from './tools/tool-format.ts';
 
 type Request = Omit<z.output<typeof generateRequestSchema>, 'model' | 'owner' | 'timeoutMs'>;
@@ -37,7 +38,8 @@ export class OutputPlanner {
       return { generation: { ...generation, grammar: { ...given, gbnf: checkedGbnf(given.gbnf) } } };
     }
     if (input.kind !== 'chat' || !toolChoice || !callsIn(input, toolChoice)) {
-      const shown = input.kind === 'chat' && toolChoice === 'none' ? { ...input, tools: undefined } : input;
+      const hidden = input.kind === 'chat' && toolChoice === 'none' ? { ...input, tools: undefined } : input;
+      const shown = promptOf(hidden, chatTemplate);
       return {
         generation: this.#with({ ...generation, input: shown }, [responseFormat], () => gbnfOf(responseFormat)),
       };
@@ -48,7 +50,10 @@ export class OutputPlanner {
       callsOrAnswer(format, tools, toolChoice, parallelToolCalls, responseFormat),
     );
     const visibleTokens = [...new Set([...generation.visibleTokens, ...visibleTokensOf(format)])];
-    return { generation: { ...made, visibleTokens }, calls: { format, seed: generation.sampling.seed } };
+    return {
+      generation: { ...made, input: promptOf(input, chatTemplate), visibleTokens },
+      calls: { format, seed: generation.sampling.seed },
+    };
   }
 
   #with(generation: Generation, from: unknown[], make: () => Grammar | undefined): Generation {
@@ -67,6 +72,11 @@ function callsIn(input: Generation['input'], toolChoice: ToolChoice | undefined)
   if (input.kind === 'chat' && input.tools?.length) return true;
   if (toolChoice === 'auto') return false;
   throw invalid('toolChoice: there are no tools to call');
+}
+
+function promptOf(input: Generation['input'], chatTemplate: string | undefined): Generation['input'] {
+  if (input.kind !== 'chat' || chatTemplate === undefined || knowsTools(chatTemplate)) return input;
+  return { ...input, messages: toolsAsText(input.messages, input.tools ?? []), tools: undefined };
 }
 
 function gbnfOf(format: ResponseFormat): Grammar | undefined {
