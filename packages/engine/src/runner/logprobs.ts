@@ -15,12 +15,8 @@ export class Logprobs {
   /** `alternatives`: how many of the likeliest tokens are wanted. */
   constructor(logits: Float32Array, alternatives: number) {
     this.#logits = logits.slice();
-    let most = -Infinity;
-    for (const logit of logits) if (logit > most) most = logit;
-    let sum = 0;
-    for (const logit of logits) sum += Math.exp(logit - most);
-    this.#logSum = most + Math.log(sum);
-    this.#best = likeliest(logits, alternatives);
+    this.#logSum = logSumExp(this.#logits);
+    this.#best = likeliest(this.#logits, alternatives);
   }
 
   of(token: number, bytesOf: (token: number) => Uint8Array): TokenLogprob {
@@ -33,16 +29,28 @@ export class Logprobs {
   }
 }
 
+/** The vocabulary has a hundred thousand tokens: loops by index, and over memory of JavaScript's own, are the fast ones. */
+function logSumExp(logits: Float32Array): number {
+  let most = -Infinity;
+  for (let i = 0; i < logits.length; i++) if (logits[i]! > most) most = logits[i]!;
+  let sum = 0;
+  for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - most);
+  return most + Math.log(sum);
+}
+
 /** The tokens of the `count` largest logits, largest first; of equal ones the first. */
 function likeliest(logits: Float32Array, count: number): number[] {
   const best: number[] = [];
+  if (count === 0) return best;
+  let least = -Infinity;
   for (let token = 0; token < logits.length; token++) {
     const logit = logits[token]!;
-    if (best.length === count && !(logit > logits[best[count - 1]!]!)) continue;
+    if (best.length === count && !(logit > least)) continue;
     let at = best.length;
     while (at > 0 && logits[best[at - 1]!]! < logit) at--;
     best.splice(at, 0, token);
     if (best.length > count) best.pop();
+    least = logits[best.at(-1)!]!;
   }
   return best;
 }
