@@ -32,6 +32,12 @@ export function pooledBy(
   });
 }
 
+/**
+ * How far vectors of one text may be apart. llama.cpp's GELU on CPUs, which BERT uses, looks its values up by a 16-bit
+ * number: where another order of sums changes the 24th bit, the 11th may change with it.
+ */
+export const tolerance = { decoder: 1e-5, gelu: 2e-4 };
+
 export function unit(vector: ArrayLike<number>): number[] {
   const length = Math.hypot(...Array.from(vector));
   return Array.from(vector, (x) => x / length);
