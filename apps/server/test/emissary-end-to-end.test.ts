@@ -70,6 +70,8 @@ const long = {
 describe('a training job', () => {
   it.each([
     ['lora', 3],
+    ['qlora', 3],
+    ['dora', 2],
     ['full', 2],
   ] as const)(
     'by %s trains, tests its %i checkpoints, and leaves models that answer what they learnt',
