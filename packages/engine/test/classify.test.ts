@@ -93,7 +93,7 @@ test('thousands of inputs, in order', async () => {
     largestDifference(values(each), values(single.results[(index * index) % 4]!)),
   );
   expect(differences).toHaveLength(2000);
-  expect(Math.max(...differences)).toBeLessThan(1e-5);
+  expect(Math.max(...differences)).toBeLessThan(1e-4);
 }, 120_000);
 
 test('a head that has changed is read again', async () => {
