@@ -1,8 +1,9 @@
 /** The shape of a model, read from GGUF metadata (keys as in llama.cpp's llama-arch.cpp) and its architecture's description. */
 import { AtelierError } from '@atelier/errors';
-import { MetadataReader, type GgufFile } from '@atelier/llama/gguf';
+import type { GgufFile } from '@atelier/llama/gguf';
 import { architectures, type Architecture } from './architectures.ts';
-import { readRope, ropeScaling, type RopeScaling, type RopeSettings } from './rope-settings.ts';
+import { ModelKeys } from './model-keys.ts';
+import { readRope, readRopeScaling, type RopeScaling, type RopeSettings } from './rope-settings.ts';
 
 /** Which keys of its own row a query sees. */
 export type MaskRule = {
@@ -49,93 +50,30 @@ export const supportedArchitectures = Object.keys(architectures);
 
 /** Throws unsupported_model or invalid_model_file, naming the key, when the file is not a model this package trains. */
 export function readConfig(file: GgufFile, name: string): ModelConfig {
-  const metadata = new MetadataReader(file.metadata, name);
-  const architecture = metadata.requireString('general.architecture');
-  const unsupported = (described: string): AtelierError =>
-    new AtelierError('unsupported_model', {
-      name,
-      architecture: described,
-      supported: supportedArchitectures.join(', '),
-    });
-  // Own properties only: a file may name its architecture `constructor`.
-  if (!Object.hasOwn(architectures, architecture)) throw unsupported(architecture.slice(0, 40));
-  const traits = architectures[architecture]!;
-  const invalid = (reason: string): AtelierError => new AtelierError('invalid_model_file', { file: name, reason });
-  const number = (key: string, fallback?: number): number => {
-    const whole = `${architecture}.${key}`;
-    const value = fallback === undefined ? metadata.requireNumber(whole) : (metadata.number(whole) ?? fallback);
-    if (!Number.isFinite(value) || value < 0) throw invalid(`${whole} is ${value}`);
-    return value;
-  };
-  const experts = number('expert_count', 0);
-  if (experts > 0) throw unsupported(`${architecture} with ${experts} experts (a mixture of experts)`);
-  const embedding = file.tensors.find((tensor) => tensor.name === 'token_embd.weight');
-  if (!embedding) throw invalid('token_embd.weight is missing');
-  const scaling = ropeScaling(metadata, architecture);
-  if (!scaling) throw invalid(`its rope scaling is none of ${['none', 'linear', 'yarn', 'longrope'].join(', ')}`);
-  const heads = number('attention.head_count');
-  const sizes = {
-    context: number('context_length'),
-    width: number('embedding_length'),
-    layers: number('block_count'),
-    heads,
-    kvHeads: number('attention.head_count_kv', heads),
-    headSize: number('attention.key_length', number('embedding_length') / heads),
-    feedForward: number('feed_forward_length'),
-    vocabulary: embedding.shape[1] ?? 0,
-  };
-  for (const [key, value] of Object.entries(sizes)) {
-    if (!Number.isInteger(value) || value <= 0 || value >= 2 ** 31) throw invalid(`${key} is ${value}`);
-  }
-  // A layer takes tensors and graph nodes: far more than any model's would only fill memory.
-  if (sizes.layers > maxLayers) throw invalid(`layers is ${sizes.layers}, above ${maxLayers}`);
-  const { layers, headSize, kvHeads, width, context } = sizes;
-  if (heads % kvHeads !== 0) throw invalid(`${heads} heads do not divide into ${kvHeads} key heads`);
-  if (number('attention.value_length', headSize) !== headSize) throw invalid('keys and values differ in size');
-  if (!traits.ownHeadSize && heads * headSize !== width)
-    throw invalid(`${heads} heads of ${headSize} do not make up the width ${width}`);
-  for (const key of ['attention.key_length_swa', 'attention.value_length_swa'])
-    if (number(key, headSize) !== headSize) throw invalid(`windowed layers have heads of another size`);
-  const normEpsilon = number(`attention.layer_norm_${traits.norm === 'rms' ? 'rms_' : ''}epsilon`);
-  if (!(normEpsilon > 0 && normEpsilon < 1)) throw invalid(`the epsilon of its norms is ${normEpsilon}`);
-
-  let rope: RopeSettings | undefined;
-  if (traits.positions !== 'learned') {
-    rope = readRope(metadata, architecture, scaling, { headSize, context, mode: traits.positions === 'pairs' ? 0 : 2 });
-    for (const [key, value] of Object.entries(rope)) {
-      if (!Number.isFinite(value) || value < 0) throw invalid(`rope ${key} is ${value}`);
-    }
-    const { dimensions, base, frequencyScale, originalContext } = rope;
-    if (
-      (!traits.partialRotation && dimensions !== headSize) ||
-      number('rope.dimension_count_swa', dimensions) !== dimensions
-    )
-      throw invalid(`rope.dimension_count is not the size of a head, ${headSize}`);
-    if (!Number.isInteger(dimensions) || dimensions % 2 !== 0 || dimensions === 0 || dimensions > headSize)
-      throw invalid(`rope.dimension_count is ${dimensions} in heads of ${headSize}`);
-    if (base === 0 || frequencyScale === 0 || !Number.isInteger(originalContext) || originalContext >= 2 ** 31)
-      throw invalid('its rotary embedding makes no sense');
-  }
-  const windows = windowRule(metadata, architecture, traits, layers, invalid);
-  const windowedRope = rope && {
-    ...rope,
-    ...(traits.windows?.ropeBase !== undefined && { frequencyScale: 1 }),
-    base: number('rope.freq_base_swa', traits.windows?.ropeBase ?? rope.base),
-  };
-  const causal = traits.kind === 'decoder' && metadata.boolean(`${architecture}.attention.causal`) !== false;
+  const keys = new ModelKeys(file, name);
+  const { architecture } = keys;
+  const traits = requireSupport(keys, name);
+  const sizes = readSizes(keys, traits, file);
+  const { layers, heads, headSize, width } = sizes;
+  const normEpsilon = keys.number(`attention.layer_norm_${traits.norm === 'rms' ? 'rms_' : ''}epsilon`);
+  if (!(normEpsilon > 0 && normEpsilon < 1)) throw keys.invalid(`the epsilon of its norms is ${normEpsilon}`);
+  const scaling = readRopeScaling(keys);
+  const rope = readRope(keys, traits, scaling, sizes);
+  const windows = readWindows(keys, traits, layers);
+  const causal = traits.kind === 'decoder' && keys.boolean('attention.causal') !== false;
   return {
     architecture,
     traits,
     ...sizes,
     normEpsilon,
     attentionScale: 1 / Math.sqrt(layers === traits.scaleByWidthAt ? Math.floor(width / heads) : headSize),
-    scoreCap: traits.scoreCap === undefined ? 0 : number('attn_logit_softcapping', traits.scoreCap),
-    logitCap: traits.logitCap === undefined ? 0 : number('final_logit_softcapping', traits.logitCap),
+    scoreCap: traits.scoreCap === undefined ? 0 : keys.number('attn_logit_softcapping', traits.scoreCap),
+    logitCap: traits.logitCap === undefined ? 0 : keys.number('final_logit_softcapping', traits.logitCap),
     ropeScaling: scaling,
     masks: windows ? [{ causal }, { causal, window: windows.size }] : [{ causal }],
     layerRules: Array.from({ length: layers }, (_, layer) => {
       const windowed = windows?.layers[layer] === true;
-      const turn = windowed ? windowedRope : rope;
+      const turn = windowed ? rope?.windowed : rope?.full;
       const rotated = turn && !(traits.unrotatedEvery && (layer + 1) % traits.unrotatedEvery === 0);
       return { mask: windowed ? 1 : 0, ...(rotated && { rope: turn }) };
     }),
@@ -143,29 +81,71 @@ export function readConfig(file: GgufFile, name: string): ModelConfig {
   };
 }
 
+function requireSupport(keys: ModelKeys, name: string): Architecture {
+  const refused = (architecture: string): AtelierError =>
+    new AtelierError('unsupported_model', { name, architecture, supported: supportedArchitectures.join(', ') });
+  const { architecture } = keys;
+  // Own properties only: a file may name its architecture `constructor`.
+  if (!Object.hasOwn(architectures, architecture)) throw refused(architecture.slice(0, 40));
+  const experts = keys.number('expert_count', 0);
+  if (experts > 0) throw refused(`${architecture} with ${experts} experts (a mixture of experts)`);
+  return architectures[architecture]!;
+}
+
+/** A layer takes tensors and graph nodes: far more than any model's would only fill memory. */
 const maxLayers = 512;
 
+type Sizes = Pick<
+  ModelConfig,
+  'context' | 'width' | 'layers' | 'heads' | 'kvHeads' | 'headSize' | 'feedForward' | 'vocabulary'
+>;
+
+function readSizes(keys: ModelKeys, traits: Architecture, file: GgufFile): Sizes {
+  const embedding = file.tensors.find((tensor) => tensor.name === 'token_embd.weight');
+  if (!embedding) throw keys.invalid('token_embd.weight is missing');
+  const width = keys.number('embedding_length');
+  const heads = keys.number('attention.head_count');
+  const sizes = {
+    context: keys.number('context_length'),
+    width,
+    layers: keys.number('block_count'),
+    heads,
+    kvHeads: keys.number('attention.head_count_kv', heads),
+    headSize: keys.number('attention.key_length', width / heads),
+    feedForward: keys.number('feed_forward_length'),
+    vocabulary: embedding.shape[1] ?? 0,
+  };
+  for (const [key, value] of Object.entries(sizes)) {
+    if (!Number.isInteger(value) || value <= 0 || value >= 2 ** 31) throw keys.invalid(`${key} is ${value}`);
+  }
+  const { layers, kvHeads, headSize } = sizes;
+  if (layers > maxLayers) throw keys.invalid(`layers is ${layers}, above ${maxLayers}`);
+  if (heads % kvHeads !== 0) throw keys.invalid(`${heads} heads do not divide into ${kvHeads} key heads`);
+  if (!traits.ownHeadSize && heads * headSize !== width)
+    throw keys.invalid(`${heads} heads of ${headSize} do not make up the width ${width}`);
+  for (const key of ['attention.value_length', 'attention.key_length_swa', 'attention.value_length_swa'])
+    if (keys.number(key, headSize) !== headSize)
+      throw keys.invalid(`${key} is not ${headSize}, the size of other heads`);
+  return sizes;
+}
+
 /** Which layers see a window only, and how wide it is. */
-function windowRule(
-  metadata: MetadataReader,
-  architecture: string,
+function readWindows(
+  keys: ModelKeys,
   { windows }: Architecture,
   layers: number,
-  invalid: (reason: string) => AtelierError,
 ): { size: number; layers: readonly boolean[] } | undefined {
   if (!windows) return undefined;
-  const sizeKey = `${architecture}.attention.sliding_window`;
-  const size = metadata.number(sizeKey) ?? windows.size ?? 0;
+  const size = keys.number('attention.sliding_window', windows.size ?? 0);
   if (size === 0 && windows.size === undefined) return undefined;
-  if (!Number.isInteger(size) || size <= 0) throw invalid(`${sizeKey} is ${size}`);
-  const key = `${sizeKey}_pattern`;
-  if (metadata.isArray(key)) {
-    const pattern = metadata.booleans(key) ?? [];
-    if (pattern.length < layers) throw invalid(`${key} has ${pattern.length} entries for ${layers} layers`);
-    return { size, layers: pattern };
-  }
-  const fullEvery = metadata.number(key) ?? windows.fullEvery;
-  if (!Number.isInteger(fullEvery) || fullEvery < 0) throw invalid(`${key} is ${fullEvery}`);
+  if (!Number.isInteger(size) || size === 0) throw keys.invalid(`attention.sliding_window is ${size}`);
+  const patternKey = 'attention.sliding_window_pattern';
+  const pattern = keys.booleans(patternKey);
+  if (pattern && pattern.length < layers)
+    throw keys.invalid(`${patternKey} has ${pattern.length} entries for ${layers} layers`);
+  if (pattern) return { size, layers: pattern };
+  const fullEvery = keys.number(patternKey, windows.fullEvery);
+  if (!Number.isInteger(fullEvery)) throw keys.invalid(`${patternKey} is ${fullEvery}`);
   return {
     size,
     layers: Array.from({ length: layers }, (_, layer) => fullEvery === 0 || layer % fullEvery < fullEvery - 1),
