@@ -86,11 +86,21 @@ async function main(words: string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (stop.signal.aborted) return 130;
-    if (!isAtelierError(error)) process.stderr.write(`${(error as Error).stack}\n`);
-    const known = isAtelierError(error) ? error : new AtelierError('internal', {}, error);
+    const known = knownError(error);
+    if (known.code === 'internal') process.stderr.write(`${(error as Error).stack}\n`);
     say({ type: 'error', code: known.code, details: known.details, message: known.message });
     return 1;
   }
+}
+
+/** Files that are not there or may not be written are the caller's to put right. */
+function knownError(error: unknown): AtelierError {
+  if (isAtelierError(error)) return error;
+  const { code, errno, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC') return new AtelierError('storage_full', {}, error);
+  return errno === undefined
+    ? new AtelierError('internal', {}, error)
+    : new AtelierError('invalid_request', { reason: message }, error);
 }
 
 function checkType(type: string | undefined): ModelTypeName | undefined {

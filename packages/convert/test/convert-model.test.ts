@@ -95,6 +95,58 @@ it('adds one to norms of Gemma, turns the products of GPT-2, makes the RoPE fact
   expect([factors[0], factors.at(-1)]).toEqual([1, 8]);
 });
 
+it.each<[TinyFamily, Record<string, unknown>]>([
+  ['llama2', { 'rope.dimension_count': 16, 'rope.freq_base': 10_000, 'attention.head_count_kv': 2, vocab_size: 304 }],
+  ['mistral', { 'attention.key_length': 32, 'attention.value_length': 32, 'rope.dimension_count': 32 }],
+  ['qwen3', { 'attention.key_length': 32, 'rope.freq_base': 1e6, feed_forward_length: 128 }],
+  ['gemma2', { attn_logit_softcapping: 50, final_logit_softcapping: 30, 'attention.sliding_window': 64 }],
+  ['gemma3', { 'rope.freq_base_swa': 10_000, 'rope.scaling.type': 'linear', 'rope.scaling.factor': 8 }],
+  [
+    'phi3',
+    { 'rope.scaling.attn_factor': Math.fround(Math.sqrt(1 + 1 / 6)), 'rope.scaling.original_context_length': 64 },
+  ],
+  ['gpt2', { feed_forward_length: 256, context_length: 128, 'attention.layer_norm_epsilon': Math.fround(1e-5) }],
+  ['bert', { 'attention.causal': false, pooling_type: 2, 'attention.layer_norm_epsilon': Math.fround(1e-12) }],
+])('configures %s', async (family, expected) => {
+  await using directory = await temporaryDirectory();
+  const { metadata } = await converted(directory, tinyFolders[family]);
+  const architecture = metadata.get('general.architecture')?.value as string;
+  const found = Object.keys(expected).map((key) => [key, metadata.get(`${architecture}.${key}`)?.value]);
+  expect(Object.fromEntries(found)).toEqual(expected);
+});
+
+it('takes the text of a multimodal Gemma 3, in the form that transformers 5 writes', async () => {
+  await using directory = await temporaryDirectory();
+  const {
+    architectures: _,
+    vocab_size,
+    rope_theta,
+    rope_local_base_freq,
+    rope_scaling,
+    ...rest
+  } = tinyFolders.gemma3.config;
+  const full_attention = { ...rope_scaling, rope_theta };
+  const sliding_attention = { rope_type: 'default', rope_theta: rope_local_base_freq };
+  const layer_types = ['sliding_attention', 'full_attention'];
+  const text_config = { ...rest, vocab_size, layer_types, rope_parameters: { full_attention, sliding_attention } };
+  const folder: TinyFolder = {
+    ...tinyFolders.gemma3,
+    config: { architectures: ['Gemma3ForConditionalGeneration'], vocab_size, text_config, vision_config: {} },
+    tensors: [
+      ...tinyFolders.gemma3.tensors.map(([name, shape]): [string, number[]] => [
+        name.replace('model.', 'model.language_model.'),
+        shape,
+      ]),
+      ['model.vision_tower.vision_model.post_layernorm.weight', [8]],
+    ],
+  };
+  const { metadata, file } = await converted(directory, folder);
+  expect(metadata.get('gemma3.rope.freq_base')?.value).toBe(1e6);
+  expect(metadata.get('gemma3.rope.freq_base_swa')?.value).toBe(10_000);
+  expect(metadata.get('gemma3.attention.sliding_window_pattern')?.value).toEqual([true, false]);
+  expect(outputs(file, [5, 6]).every(Number.isFinite)).toBe(true);
+});
+
 it.each(['F32', 'F16', 'BF16', 'Q8_0', 'Q5_0'] as const)(
   'stores matrices as %s, and norms and biases as F32',
   async (type) => {

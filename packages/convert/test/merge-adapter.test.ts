@@ -130,7 +130,8 @@ it('refuses what does not belong together, and leaves what was there', async () 
   await mergeAdapter(base, adapter, merged);
   const whole = await readFile(merged);
   await expect(mergeAdapter(base, base, merged)).rejects.toThrow('not a LoRA adapter');
-  await expect(mergeAdapter(base, adapter, base)).rejects.toThrow('would replace its base');
+  await expect(mergeAdapter(base, adapter, base)).rejects.toThrow('would replace what it is made from');
+  await expect(mergeAdapter(base, adapter, adapter)).rejects.toThrow('would replace what it is made from');
   const content = await readGguf(adapter);
   const tensors = content.tensors.map((tensor) => ({ ...tensor, data: () => readTensor(adapter, tensor) }));
   const other = directory.path('other.gguf');

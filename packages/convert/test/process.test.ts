@@ -3,8 +3,7 @@ import { once } from 'node:events';
 import { access, readdir, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { readGguf } from '@atelier/llama/gguf';
-import { writeTinyModel } from '@atelier/llama/testing';
+import { readGguf, writeGguf } from '@atelier/llama/gguf';
 import { expect, it } from 'vitest';
 import { runConversion } from '../src/index.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
@@ -38,6 +37,9 @@ it('reports an error of the catalogue as itself', { timeout: patience }, async (
   await writeFile(directory.path('folder/config.json'), '{"architectures": ["Mamba2ForCausalLM"]}');
   const convert = ['convert', directory.path('folder'), directory.path('model.gguf')];
   await expect(runConversion(convert)).rejects.toMatchObject({ code: 'unsupported_model' });
+  const absent = runConversion(['merge', directory.path('none.gguf'), 'a', 'b']);
+  await expect(absent).rejects.toMatchObject({ code: 'invalid_request' });
+  await expect(absent).rejects.toThrow('ENOENT: no such file or directory');
   await expect(runConversion([...convert, '--type', 'Q9'])).rejects.toThrow('Type Q9 is unknown; known: F32, F16');
 });
 
@@ -48,7 +50,20 @@ it('stops when asked, leaving nothing', { timeout: patience }, async () => {
     string,
     string,
   ];
-  await writeTinyModel(base, { dim: 256, ff: 512, layers: 40 });
+  // Much to quantise, little to make: every tensor has the same numbers.
+  const numbers = new Uint8Array(Float32Array.from({ length: 256 * 8192 }, (_, index) => Math.sin(index)).buffer);
+  await writeGguf(base, {
+    metadata: [
+      ['general.architecture', { type: 'STRING', value: 'llama' }],
+      ['llama.block_count', { type: 'UINT32', value: 12 }],
+    ],
+    tensors: Array.from({ length: 12 }, (_, layer) => ({
+      name: `blk.${layer}.ffn_up.weight`,
+      shape: [256, 8192],
+      type: 'F32' as const,
+      data: () => numbers,
+    })),
+  });
   await writeAdapterFor(base, adapter);
   const stop = new AbortController();
   const running = runConversion(['merge', base, adapter, merged, '--type', 'Q4_K_M'], {

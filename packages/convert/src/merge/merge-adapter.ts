@@ -47,8 +47,8 @@ export async function mergeAdapter(
   to: string,
   options: MergeOptions = {},
 ): Promise<void> {
-  if (path.resolve(to) === path.resolve(basePath))
-    throw new AtelierError('invalid_request', { reason: 'The merged model would replace its base' });
+  if ([basePath, adapterPath].some((source) => path.resolve(source) === path.resolve(to)))
+    throw new AtelierError('invalid_request', { reason: 'The merged model would replace what it is made from' });
   const base = await readGguf(basePath);
   const metadata = new MetadataReader(base.metadata, basePath);
   if ((metadata.number('split.count') ?? 0) > 1) throw invalidFile(basePath, 'it is one part of a split model');
