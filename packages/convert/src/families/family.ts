@@ -28,9 +28,7 @@ export type Change =
   /** Norms that are stored as the difference from one. */
   | { kind: 'plus-one' }
   /** GPT-2 stores its products as inputs by outputs. */
-  | { kind: 'transpose' }
-  /** The first rows belong to positions that are never used. */
-  | { kind: 'skip-rows'; rows: number };
+  | { kind: 'transpose' };
 
 export interface TensorRule {
   /** In the GGUF file. */
@@ -63,6 +61,6 @@ export interface Family {
   normalise(name: string): string;
   /** Normalised names of tensors that hold nothing a GGUF file needs. */
   ignored: RegExp;
-  /** PEFT's module name of a tensor, for adapters of the class that people tune; without it normalised names serve. */
+  /** What normalised names begin with in the class that people tune, which PEFT names modules by. */
   modulePrefix: string;
 }

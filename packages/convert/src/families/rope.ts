@@ -21,17 +21,14 @@ export interface Rope {
   localTheta: number | undefined;
   /** `default`, `linear`, `llama3`, `yarn`, `longrope`. */
   kind: string;
-  fields: RopeFields;
+  fields: Partial<RopeFields>;
   partial: number;
 }
 
 /** The settings of layers with full attention, whatever form config.json has them in. */
 export function readRope(config: RopeConfig, defaultTheta: number): Rope {
-  const whole = config.rope_parameters ?? config.rope_scaling ?? {};
-  const fields: RopeFields = {
-    ...config.rope_parameters?.full_attention,
-    ...(config.rope_parameters?.full_attention ? {} : whole),
-  } as RopeFields;
+  const fields: Partial<RopeFields> =
+    config.rope_parameters?.full_attention ?? config.rope_parameters ?? config.rope_scaling ?? {};
   const kind = fields.rope_type ?? fields.type ?? 'default';
   return {
     theta: fields.rope_theta ?? config.rope_theta ?? defaultTheta,

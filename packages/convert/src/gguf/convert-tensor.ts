@@ -2,20 +2,18 @@
 import { open } from 'node:fs/promises';
 import type { QuantisedType } from '@atelier/llama';
 import { dequantise, type FloatType, type GgufTensorSource, ggmlTypes } from '@atelier/llama/gguf';
-import type { Change, TensorRule } from '../families/family.ts';
+import type { TensorRule } from '../families/family.ts';
 import { invalidFile } from '../invalid-file.ts';
 import { chunkBytes } from '../limits.ts';
 import { isFloatType } from '../safetensors/dtypes.ts';
 import type { StoredTensor } from '../safetensors/folder.ts';
 import { readAt } from '../safetensors/read.ts';
-import { interleavedRow } from './interleave.ts';
+import { reorderRows } from './interleave.ts';
 import { storeFloats } from './store-floats.ts';
 
 /** The shape that a rule's tensor has in the GGUF file, fastest dimension first. */
-export function ggmlShape(rule: TensorRule): number[] {
-  const shape = rule.change?.kind === 'transpose' ? rule.shape : rule.shape.toReversed();
-  if (rule.change?.kind !== 'skip-rows') return [...shape];
-  return [...shape.slice(0, -1), (shape.at(-1) ?? 0) - rule.change.rows];
+export function ggmlShape({ shape, change }: TensorRule): number[] {
+  return change?.kind === 'transpose' ? [...shape] : shape.toReversed();
 }
 
 /** Throws `invalid_model_file` when the stored tensor is not what the rule expects. */
@@ -39,7 +37,9 @@ async function* pieces(rule: TensorRule, stored: StoredTensor, type: QuantisedTy
   const dtype = stored.dtype as FloatType;
   const elementBytes = ggmlTypes[dtype].blockBytes;
   await using file = await open(stored.path, 'r');
-  const { rows, rowLength, first, unit } = plan(rule);
+  const rows = rule.shape[0] ?? 1;
+  const rowLength = rule.shape.slice(1).reduce((product, extent) => product * extent, 1);
+  const headSize = rule.change?.kind === 'interleave' ? rows / rule.change.heads : undefined;
   const rowBytes = rowLength * elementBytes;
   const store = (bytes: Uint8Array, length: number): Uint8Array => {
     if (dtype === type && rule.change?.kind !== 'plus-one') return bytes;
@@ -57,39 +57,16 @@ async function* pieces(rule: TensorRule, stored: StoredTensor, type: QuantisedTy
     yield store(whole, rows);
     return;
   }
-  const step = Math.max(unit, Math.floor(chunkBytes / (rowLength * 4) / unit) * unit);
-  for (let start = first; start < rows; start += step) {
+  // Rows change places within their head only.
+  const unit = headSize ?? 1;
+  const step = Math.max(1, Math.floor(chunkBytes / (rowLength * 4) / unit)) * unit;
+  for (let start = 0; start < rows; start += step) {
     const count = Math.min(step, rows - start);
     const bytes = await readAt(stored.path, file, stored.offset + start * rowBytes, count * rowBytes);
-    const moved = rule.change?.kind === 'interleave' ? interleaveRows(bytes, count, rowBytes, unit) : bytes;
+    const moved = reorderRows(bytes, count, headSize, 'gguf');
     // A vector is one row when it is stored, however its numbers were moved.
     yield store(moved, rule.shape.length === 1 ? count : rowLength);
   }
-}
-
-/** How many rows there are of how many numbers, which is the first that is kept, and how many belong together. */
-function plan({ shape, change }: TensorRule): { rows: number; rowLength: number; first: number; unit: number } {
-  const rows = shape[0] ?? 1;
-  const rowLength = shape.slice(1).reduce((product, extent) => product * extent, 1);
-  return {
-    rows,
-    rowLength,
-    first: change?.kind === 'skip-rows' ? change.rows : 0,
-    unit: change?.kind === 'interleave' ? headRows(rows, change) : 1,
-  };
-}
-
-function headRows(rows: number, { heads }: Extract<Change, { kind: 'interleave' }>): number {
-  return rows / heads;
-}
-
-function interleaveRows(bytes: Uint8Array, rows: number, rowBytes: number, headSize: number): Uint8Array {
-  const moved = new Uint8Array(bytes.byteLength);
-  for (let row = 0; row < rows; row++) {
-    const from = interleavedRow(row, headSize) * rowBytes;
-    moved.set(bytes.subarray(from, from + rowBytes), row * rowBytes);
-  }
-  return moved;
 }
 
 /** A rows by columns matrix of elements of 2 or 4 bytes, turned. Whole in memory: only GPT-2's small products need it. */

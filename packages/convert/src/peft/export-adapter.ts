@@ -5,12 +5,13 @@ import { AtelierError } from '@atelier/errors';
 import { dequantise, encodeTensor, type GgufTensor, MetadataReader, readGguf, readTensor } from '@atelier/llama/gguf';
 import { type AdapterFile, type AdapterPair, isEmbedding, readAdapter } from '../adapter/read-adapter.ts';
 import { readFloats } from '../adapter/read-floats.ts';
+import { reorderRows } from '../gguf/interleave.ts';
 import { invalidFile } from '../invalid-file.ts';
 import type { Report } from '../progress.ts';
 import { type Dtype, isFloatType } from '../safetensors/dtypes.ts';
 import { type SafeTensorSource, writeSafetensors } from '../safetensors/write.ts';
 import { writeWhole } from '../write-whole.ts';
-import { type Module, type Modules, modulesOf, reorderRows } from './modules.ts';
+import { type Module, type Modules, modulesOf } from './modules.ts';
 
 export interface ExportOptions {
   /** `base_model_name_or_path`, by which PEFT finds the model; the base file's own name by default. */

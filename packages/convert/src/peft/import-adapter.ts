@@ -10,6 +10,7 @@ import {
 } from '@atelier/llama/gguf';
 import { open } from 'node:fs/promises';
 import { isEmbedding } from '../adapter/read-adapter.ts';
+import { reorderRows } from '../gguf/interleave.ts';
 import { invalidFile, quote } from '../invalid-file.ts';
 import { counted, type Report } from '../progress.ts';
 import { readJson } from '../read-json.ts';
@@ -18,7 +19,7 @@ import type { SafeTensor } from '../safetensors/header.ts';
 import { readAt, readSafetensors } from '../safetensors/read.ts';
 import { type AdapterConfig, adapterConfigSchema, isPlainName, patternValue } from './adapter-config.ts';
 import { transposed } from './export-adapter.ts';
-import { type Module, type Modules, modulesOf, reorderRows } from './modules.ts';
+import { type Module, type Modules, modulesOf } from './modules.ts';
 
 interface Sides {
   module: Module;

@@ -2,7 +2,6 @@
 import { familyOfArchitecture } from '../families/families.ts';
 import type { Family } from '../families/family.ts';
 import { shapeOfGguf } from '../families/gguf-shape.ts';
-import { deinterleavedRow, interleavedRow } from '../gguf/interleave.ts';
 import { type GgufFile, MetadataReader } from '@atelier/llama/gguf';
 import path from 'node:path';
 
@@ -47,22 +46,4 @@ export function modulesOf(basePath: string, base: GgufFile): Modules {
     byName: new Map(modules.map((module) => [family.normalise(module.name), module])),
     turned: family.architecture === 'gpt2',
   };
-}
-
-/** Rows of `bytes` from one order to the other; the same bytes where the orders agree. */
-export function reorderRows(
-  bytes: Uint8Array,
-  rows: number,
-  headSize: number | undefined,
-  to: 'gguf' | 'huggingface',
-): Uint8Array {
-  if (headSize === undefined) return bytes;
-  const source = to === 'gguf' ? interleavedRow : deinterleavedRow;
-  const rowBytes = bytes.byteLength / rows;
-  const moved = new Uint8Array(bytes.byteLength);
-  for (let row = 0; row < rows; row++) {
-    const from = source(row, headSize) * rowBytes;
-    moved.set(bytes.subarray(from, from + rowBytes), row * rowBytes);
-  }
-  return moved;
 }
