@@ -48,6 +48,7 @@ for (const misuse of misuses) {
   }
   if (!isAtelierError(caught)) throw new Error(`${String(misuse)} gave ${String(caught)}`);
 }
+grammar[Symbol.dispose]();
 sampler[Symbol.dispose]();
 context[Symbol.dispose]();
 model[Symbol.dispose]();
