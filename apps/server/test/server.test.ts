@@ -62,6 +62,7 @@ describe('a server', () => {
       'GET /download/:token',
       'HEAD /download/:token',
       'GET /emissary/openapi.json',
+      'GET /mistral/openapi.json',
     ]);
   });
 
