@@ -11,6 +11,7 @@ import type { FastifyInstance } from 'fastify';
 import { sql } from 'kysely';
 import { Registry } from 'prom-client';
 import { createEmissaryApi } from './apis/emissary/emissary-api.ts';
+import { mistralBatches } from './apis/mistral/translate/batch.ts';
 import { createMistralApi } from './apis/mistral/mistral-api.ts';
 import { createLocalLauncher } from './compute/local-launcher.ts';
 import type { Launcher } from './compute/launcher.ts';
@@ -18,6 +19,8 @@ import type { Config } from './config/config.ts';
 import { childEnvironment } from './config/environment.ts';
 import { createAccess } from './core/access/access.ts';
 import { createDownloadLinks } from './core/access/download-links.ts';
+import { createBatches } from './core/batches/batches.ts';
+import { createBatchHandler } from './core/batches/run-batch.ts';
 import { createDatasets } from './core/datasets/datasets.ts';
 import { createReadDocument } from './core/documents/read-document.ts';
 import { createFiles } from './core/files/files.ts';
@@ -34,6 +37,7 @@ import { createTrainingJobs } from './core/training/training-jobs.ts';
 import { addEngineMetrics } from './engine-metrics.ts';
 import { createEvents } from './events.ts';
 import type { Api } from './http/api.ts';
+import { dispatch } from './http/dispatch.ts';
 import { createApp, type RouteEntry } from './http/app.ts';
 import { createLeases } from './jobs/leases.ts';
 import { createWake } from './jobs/wake.ts';
@@ -90,8 +94,10 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     baseUrl: () => config.publicUrl ?? listenedUrl,
   });
 
-  const leases = createLeases({ database, owner: (await storage.secret('server-id', 'server-')).secret });
-  await leases.dropOwn(); // the lock on the data directory says that the process that held them is dead
+  const owner = (await storage.secret('server-id', 'server-')).secret;
+  const leases = createLeases({ database, owner });
+  const batchLeases = createLeases({ database, owner, table: 'batches' });
+  await Promise.all([leases.dropOwn(), batchLeases.dropOwn()]); // the lock on the data directory says that the process that held them is dead
   const wake = stack.use(createWake(storage.pool, loggers.jobs));
   const launcher =
     overrides.launcher ??
@@ -126,6 +132,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const files = createFiles({ database, blobs, uploadLimit: config.uploadLimit });
   const deployer = createDeployer({ database, blobs, models, engine, events, logger: loggers.deployments });
   const deployments = createDeployments({ database, trainingJobs, deployer });
+  const batches = createBatches({ database, files, wake });
   const inference = createInference({ database, blobs, models, deployments, engine });
 
   const fetchUrl = stack.use(createFetchUrl(config.allowedHosts));
@@ -140,7 +147,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   // APIs.
   const apis: Api[] = [
     createEmissaryApi({ models, projects, datasets, trainingJobs, deployments, inference, links }),
-    createMistralApi({ models, files, projects, trainingJobs, inference, links, readDocument }),
+    createMistralApi({ models, files, batches, projects, trainingJobs, inference, links, readDocument }),
   ];
 
   const app = await createApp({
@@ -186,6 +193,29 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       events,
       logger: loggers.jobs,
       ...jobHandler,
+    }),
+    createWorker({
+      topic: 'batches',
+      concurrency: config.batches,
+      leases: batchLeases,
+      wake,
+      events,
+      logger: loggers.jobs,
+      ...createBatchHandler({
+        database,
+        blobs,
+        files,
+        leases: batchLeases,
+        apis: { mistral: mistralBatches },
+        dispatch: ({ workspace_id, created_by }, { endpoint, body }, signal) =>
+          dispatch(
+            app,
+            access,
+            { workspaceId: workspace_id, userId: created_by, keyId: 'batch' },
+            { url: endpoint, body },
+            signal,
+          ),
+      }),
     }),
   ];
   deployer.resume();

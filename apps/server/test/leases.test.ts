@@ -98,7 +98,7 @@ class Use implements fc.AsyncCommand<Model, Real> {
     const leases = workers[worker]!;
     const holder = holds(model, worker, lease);
     if (this.kind === 'renew') {
-      expect(await leases.renew(lease)).toEqual(holder ? { state: 'queued', paused: false } : null);
+      expect(await leases.renew(lease)).toEqual(holder ? { state: 'queued', waiting: false } : null);
       if (holder) holder.live = true;
     } else if (this.kind === 'release') {
       await leases.release(lease);

@@ -21,6 +21,7 @@ describe('the configuration', () => {
       trainingSeconds: 86_400,
       uploadLimit: 512 * 1024 * 1024,
       linkSeconds: 3600,
+      batches: 2,
       modelAliases: new Map(),
       allowedHosts: [],
       ocrLanguages: 'eng',

@@ -18,6 +18,7 @@ export type Config = {
   threads: number | null;
   modelAliases: ReadonlyMap<string, string>;
   trainingJobs: number;
+  batches: number;
   trainingSeconds: number;
   allowedHosts: readonly string[];
   ocrLanguages: string;
@@ -64,6 +65,7 @@ export function createConfig(environment: Environment): Config {
     threads: value('ATELIER_THREADS'),
     modelAliases: value('ATELIER_MODEL_ALIASES') ?? new Map(),
     trainingJobs: value('ATELIER_TRAINING_JOBS'),
+    batches: value('ATELIER_BATCHES'),
     trainingSeconds: value('ATELIER_TRAINING_SECONDS'),
     allowedHosts: value('ATELIER_ALLOWED_HOSTS') ?? [],
     ocrLanguages: value('ATELIER_OCR_LANGUAGES'),

@@ -69,6 +69,11 @@ export const settings = {
     default: '1',
     doc: 'Training jobs that run at the same time on this server; 0: none, they wait for another server.',
   },
+  ATELIER_BATCHES: {
+    schema: integer(0, 64),
+    default: '2',
+    doc: 'Batches that are answered at the same time on this server; 0: none, they wait for another server.',
+  },
   ATELIER_TRAINING_SECONDS: {
     schema: integer(1, 2_000_000),
     default: '86400',

@@ -1,5 +1,5 @@
 /**
- * Who works on a training job. A lease is a column triple of the job's own row: an owner, a time until which he holds it,
+ * Who works on a job. A lease is a column triple of the job's own row: an owner, a time until which he holds it,
  * and a fencing token that grows with every change of hands. Time is the database's, so clocks of replicas don't matter.
  * A job is executed at least once and committed exactly once: a worker that lost its lease may go on computing, but it
  * cannot write, because every write goes through `fenced`.
@@ -19,6 +19,9 @@ export type Lease = {
   failures: number;
 };
 
+export type LeasedTable = 'training_jobs' | 'batches';
+const leasedByDefault: LeasedTable = 'training_jobs';
+
 export type Leases = ReturnType<typeof createLeases>;
 
 export const finalStates = ['succeeded', 'failed', 'cancelled', 'timed_out'] as const satisfies TrainingState[];
@@ -29,12 +32,16 @@ export const LEASE_SECONDS = 15;
 export function createLeases({
   database,
   owner,
+  table = leasedByDefault,
   seconds = LEASE_SECONDS,
 }: {
   database: Database;
   owner: string;
+  table?: LeasedTable;
   seconds?: number;
 }) {
+  // Every leased table has the same columns of a lease; for the types, this one stands for all.
+  const leased = table as 'training_jobs';
   const until = (after: number) => sql<Date>`now() + make_interval(secs => ${after})`;
 
   return {
@@ -43,7 +50,7 @@ export function createLeases({
     /** Takes the oldest job that is not over and that nobody holds; null when there is none. */
     async acquire(): Promise<Lease | null> {
       const row = await database
-        .updateTable('training_jobs')
+        .updateTable(leased)
         .set((job) => ({
           lease_owner: owner,
           lease_token: job('lease_token', '+', 1),
@@ -52,18 +59,10 @@ export function createLeases({
         }))
         .where('id', '=', (job) =>
           job
-            .selectFrom('training_jobs')
+            .selectFrom(leased)
             .select('id')
             .where('state', 'not in', finalStates)
-            .where((wanted) =>
-              wanted.or([
-                wanted('state', '=', 'cancelling'),
-                wanted.and([
-                  wanted('paused', '=', false),
-                  wanted.or([wanted('state', '!=', 'validated'), wanted('auto_start', '=', true)]),
-                ]),
-              ]),
-            )
+            .where((wanted) => wanted.or([wanted('state', '=', 'cancelling'), wanted('waiting', '=', false)]))
             .where((free) =>
               free.or([
                 free('lease_expires_at', 'is', null),
@@ -86,21 +85,21 @@ export function createLeases({
     /** At a start: gives back what an earlier process of the same owner held when it was killed. It must be known to be dead. */
     async dropOwn(): Promise<void> {
       await database
-        .updateTable('training_jobs')
+        .updateTable(leased)
         .set({ lease_owner: null, lease_expires_at: null })
         .where('lease_owner', '=', owner)
         .execute();
     },
 
     /** Holds the job for `seconds` more. What the row wants of its worker; null when the lease is lost. */
-    async renew({ id, token }: Lease): Promise<{ state: TrainingState; paused: boolean } | null> {
+    async renew({ id, token }: Lease): Promise<{ state: string; waiting: boolean } | null> {
       const row = await database
-        .updateTable('training_jobs')
+        .updateTable(leased)
         .set({ lease_expires_at: until(seconds) })
         .where('id', '=', id)
         .where('lease_token', '=', token)
         .where('lease_owner', '=', owner)
-        .returning(['state', 'paused'])
+        .returning(['state', 'waiting'])
         .executeTakeFirst();
       return row ?? null;
     },
@@ -108,7 +107,7 @@ export function createLeases({
     /** Gives the job back, after an error for others to take only in `pauseSeconds`. Nothing happens when the lease is lost. */
     async release({ id, token }: Lease, { failed = false, pauseSeconds = 0 } = {}): Promise<void> {
       await database
-        .updateTable('training_jobs')
+        .updateTable(leased)
         .set((job) => ({
           lease_owner: null,
           lease_expires_at: pauseSeconds > 0 ? until(pauseSeconds) : null,
@@ -127,7 +126,7 @@ export function createLeases({
     async fenced<T>({ id, token }: Lease, change: (transaction: Transaction<Tables>) => Promise<T>): Promise<T> {
       return database.transaction().execute(async (transaction) => {
         const held = await transaction
-          .selectFrom('training_jobs')
+          .selectFrom(leased)
           .select('id')
           .where('id', '=', id)
           .where('lease_token', '=', token)

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Logger } from '../logger.ts';
 
-export type WakeTopic = 'training';
+export type WakeTopic = 'training' | 'batches';
 
 export type Wake = AsyncDisposable & {
   notify(topic: WakeTopic): Promise<void>;

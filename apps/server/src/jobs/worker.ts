@@ -143,7 +143,7 @@ function startHeart(
       if (controller.signal.aborted) return;
       if (held.state === 'cancelling') controller.abort(new AtelierError('cancelled'));
       // For the work it is as if the server stopped: it saves what there is, and nobody takes the job before it is resumed.
-      else if (held.paused) controller.abort(new AtelierError('shutting_down'));
+      else if (held.waiting) controller.abort(new AtelierError('shutting_down'));
     } catch (error) {
       logger.warn({ id: lease.id, code: (error as { code?: string }).code }, 'could not renew a lease');
       if (performance.now() > heldUntil) controller.abort(new AtelierError('lease_lost', { id: lease.id }));

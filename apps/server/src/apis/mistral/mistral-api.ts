@@ -2,10 +2,14 @@
 import type { Api } from '../../http/api.ts';
 import type { MistralServices, Operation } from './operation.ts';
 import { archiveModel } from './operations/archive-model.ts';
+import { cancelBatchJob } from './operations/cancel-batch-job.ts';
+import { createBatchJob } from './operations/create-batch-job.ts';
 import { deleteFile } from './operations/delete-file.ts';
 import { deleteModel } from './operations/delete-model.ts';
 import { downloadFile } from './operations/download-file.ts';
+import { getBatchJob } from './operations/get-batch-job.ts';
 import { getSignedUrl } from './operations/get-signed-url.ts';
+import { listBatchJobs } from './operations/list-batch-jobs.ts';
 import { listFiles } from './operations/list-files.ts';
 import { listModels } from './operations/list-models.ts';
 import { ocr } from './operations/ocr.ts';
@@ -30,6 +34,10 @@ const operations: readonly Operation[] = [
   downloadFile,
   getSignedUrl,
   ocr,
+  createBatchJob,
+  listBatchJobs,
+  getBatchJob,
+  cancelBatchJob,
 ];
 
 export function createMistralApi(services: MistralServices): Api {

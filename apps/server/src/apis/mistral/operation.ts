@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { DownloadLinks } from '../../core/access/download-links.ts';
 import type { ReadDocument } from '../../core/documents/read-document.ts';
+import type { Batches } from '../../core/batches/batches.ts';
 import type { Files } from '../../core/files/files.ts';
 import type { Inference } from '../../core/inference/inference.ts';
 import type { Models } from '../../core/models/models.ts';
@@ -10,6 +11,7 @@ import type { TrainingJobs } from '../../core/training/training-jobs.ts';
 export type MistralServices = {
   models: Models;
   files: Files;
+  batches: Batches;
   projects: Projects;
   trainingJobs: TrainingJobs;
   inference: Inference;

@@ -89,7 +89,7 @@ export function createJobHandler(parts: RunJobParts): Pick<WorkerOptions, 'handl
     async handle(lease, signal) {
       let job = await rows.read(lease);
       for (; !isFinished(job.state); job = await rows.read(lease)) {
-        if (job.state !== 'cancelling' && (job.paused || (job.state === 'validated' && !job.auto_start))) return;
+        if (job.state !== 'cancelling' && job.waiting) return;
         const limit = timeLimit(job, parts.limitSeconds);
         try {
           const { state, change } = await advance(lease, job, AbortSignal.any([signal, limit]));

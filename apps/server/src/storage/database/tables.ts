@@ -31,6 +31,15 @@ export const trainingStates = [
 ] as const;
 export type TrainingState = (typeof trainingStates)[number];
 
+export type BatchState =
+  | 'queued'
+  | 'running'
+  | 'saving'
+  | 'succeeded'
+  | 'failed'
+  | 'cancelling'
+  | 'cancelled'
+  | 'timed_out';
 export type DatasetState = 'processing' | 'ready' | 'failed';
 export type DeploymentState = 'pending' | 'deploying' | 'deployed' | 'failed' | 'cancelled' | 'timed_out';
 
@@ -147,6 +156,7 @@ type TrainingJobs = {
   uuid: Generated<string>;
   auto_start: Generated<boolean>;
   paused: Generated<boolean>;
+  waiting: ColumnType<boolean, never, never>;
   suffix: string | null;
   metadata: ColumnType<Record<string, string>, string | undefined, string>;
 };
@@ -159,6 +169,40 @@ type TrainingJobDatasets = {
   dataset_id: string;
   weight: Generated<number>;
 };
+
+type Batches = {
+  id: Generated<string>;
+  workspace_id: string;
+  api: string;
+  endpoint: string;
+  model: string;
+  parameters: ColumnType<Record<string, unknown>, string | undefined, string>;
+  metadata: ColumnType<Record<string, string>, string | undefined, string>;
+  state: BatchState;
+  total: Generated<number>;
+  succeeded: Generated<number>;
+  failed: Generated<number>;
+  errors: ColumnType<{ message: string; count: number }[], string | undefined, string>;
+  error: Json<StoredError | null>;
+  output_file_id: string | null;
+  error_file_id: string | null;
+  times_out_at: Date;
+  created_by: string;
+  created_at: CreatedAt;
+  updated_at: UpdatedAt;
+  started_at: Date | null;
+  finished_at: Date | null;
+  lease_owner: string | null;
+  lease_token: Generated<number>;
+  lease_expires_at: Date | null;
+  attempt: Generated<number>;
+  failures: Generated<number>;
+  waiting: Generated<boolean>;
+};
+
+type BatchInputs = { workspace_id: string; batch_id: string; position: number; file_id: string };
+
+type BatchAnswers = { batch_id: string; line: number; ok: boolean; message: string | null; answer: string };
 
 type TrainingEvents = { id: Generated<number>; job_id: string; at: CreatedAt; state: TrainingState };
 
@@ -215,6 +259,9 @@ export type Tables = {
   training_jobs: TrainingJobs;
   training_job_datasets: TrainingJobDatasets;
   training_events: TrainingEvents;
+  batches: Batches;
+  batch_inputs: BatchInputs;
+  batch_answers: BatchAnswers;
   training_steps: TrainingSteps;
   training_validations: TrainingValidations;
   checkpoints: Checkpoints;
