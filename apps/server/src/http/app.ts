@@ -102,6 +102,8 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   addAuthGate(app, parts.access, parts.events);
   addUploadLimit(app, uploadLimit);
   app.addHook('onResponse', async (request, reply) => {
+    // One whose head was sent before has kept its connection open.
+    if (closing) app.server.closeIdleConnections();
     // Those who only ask whether it lives ask every few seconds.
     const level = request.routeOptions.config.public === true && reply.statusCode < 400 ? 'debug' : 'info';
     logger[level](

@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import type { Access, Identity } from '../core/access/access.ts';
 
-/** Longest that a caller is told to wait before it asks again; absent where asking again makes no sense. */
+/** `retryAfterSeconds`: when to ask again, where that makes sense. */
 export type Dispatched = { status: number; body: unknown; retryAfterSeconds: number | null };
 
 /**
  * Sends a JSON request to a route of this server, in process and on behalf of `identity`: it passes every check that one
- * from outside passes.
+ * from outside passes. Once `signal` aborts, the answer is that of a request whose client has left.
  */
 export async function dispatch(
   app: FastifyInstance,
@@ -15,13 +15,12 @@ export async function dispatch(
   { url, body }: { url: string; body: unknown },
   signal: AbortSignal,
 ): Promise<Dispatched> {
-  using lent = access.lend(identity);
+  using lent = access.lend({ ...identity, signal });
   const response = await app.inject({
     method: 'POST',
     url,
     headers: { authorization: `Bearer ${lent.key}`, 'content-type': 'application/json' },
     payload: JSON.stringify(body),
-    signal,
   });
   const retryAfter = response.headers['retry-after'];
   const text = response.body;

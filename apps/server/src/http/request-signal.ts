@@ -26,5 +26,7 @@ export function watchClients(app: FastifyInstance, hardStop: AbortSignal): void 
 
 /** Aborts, with an AtelierError as its reason, when the client has left or the server can wait no longer. */
 export function requestSignal(request: FastifyRequest): AbortSignal {
-  return AbortSignal.any([request.clientGone ?? AbortSignal.abort(), request.server.hardStop]);
+  const { clientGone, identity, server } = request;
+  const own = identity?.signal ? [identity.signal] : [];
+  return AbortSignal.any([clientGone ?? AbortSignal.abort(), server.hardStop, ...own]);
 }

@@ -43,6 +43,8 @@ export async function emissaryServer(
     database,
     directory: directory.path,
     blobs: await openBlobStore(path.join(directory.path, 'blobs'), database),
+    /** Where it listens since its latest restart. */
+    currentUrl: () => server.url,
     stop: () => server[Symbol.asyncDispose](),
     /** Stops the server and starts one on the same data; `call` asks that one from then on. */
     async restart(given: Environment = environment): Promise<void> {

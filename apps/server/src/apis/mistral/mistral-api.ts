@@ -3,10 +3,12 @@ import type { Api } from '../../http/api.ts';
 import type { MistralServices, Operation } from './operation.ts';
 import { archiveModel } from './operations/archive-model.ts';
 import { cancelBatchJob } from './operations/cancel-batch-job.ts';
+import { chatCompletion } from './operations/chat-completion.ts';
 import { createBatchJob } from './operations/create-batch-job.ts';
 import { deleteFile } from './operations/delete-file.ts';
 import { deleteModel } from './operations/delete-model.ts';
 import { downloadFile } from './operations/download-file.ts';
+import { fimCompletion } from './operations/fim-completion.ts';
 import { getBatchJob } from './operations/get-batch-job.ts';
 import { getSignedUrl } from './operations/get-signed-url.ts';
 import { listBatchJobs } from './operations/list-batch-jobs.ts';
@@ -34,6 +36,8 @@ const operations: readonly Operation[] = [
   downloadFile,
   getSignedUrl,
   ocr,
+  chatCompletion,
+  fimCompletion,
   createBatchJob,
   listBatchJobs,
   getBatchJob,

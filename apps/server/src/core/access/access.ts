@@ -7,7 +7,13 @@ import { newId } from '../new-id.ts';
 import { hashApiKey, newApiKey } from './api-key.ts';
 
 /** Whom a request speaks for. Every query is scoped by `workspaceId`. */
-export type Identity = { workspaceId: string; userId: string; keyId: string };
+export type Identity = {
+  workspaceId: string;
+  userId: string;
+  keyId: string;
+  /** Ends what is done on its behalf; only for work that this process does by itself. */
+  signal?: AbortSignal;
+};
 
 export type Access = ReturnType<typeof createAccess>;
 

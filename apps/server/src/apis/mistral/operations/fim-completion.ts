@@ -1,0 +1,26 @@
+import { answerCompletion } from '../answer-completion.ts';
+import type { Operation } from '../operation.ts';
+import { completionSchema, fimRequestSchema } from '../schemas/completions.ts';
+import { errorResponses } from '../schemas/errors.ts';
+import { fimGeneration } from '../translate/generation.ts';
+
+export const fimCompletion: Operation = (app, services) => {
+  app.post(
+    '/v1/fim/completions',
+    {
+      schema: {
+        operationId: 'fim_completion_v1_fim_completions_post',
+        tags: ['fim'],
+        summary: 'Fill in the middle',
+        description: 'With `stream`, server-sent events: chunks as JSON, `[DONE]` after the last.',
+        body: fimRequestSchema,
+        produces: ['application/json', 'text/event-stream'],
+        response: { 200: completionSchema, ...errorResponses },
+      },
+    },
+    async (request, reply) => {
+      const { model, stream } = request.body;
+      return answerCompletion(services, { model, stream, generation: fimGeneration(request.body) }, request, reply);
+    },
+  );
+};
