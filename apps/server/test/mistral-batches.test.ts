@@ -31,12 +31,13 @@ const ended = (jobId: string) =>
     ({ completedAt }) => typeof completedAt === 'number',
     120_000,
   );
-async function linesOf(fileId: string): Promise<any[]> {
+type AnswerLine = { custom_id: string | null; response: { status_code: number; body: object } };
+async function linesOf(fileId: string): Promise<AnswerLine[]> {
   const text = await new Response(await it_.client.files.download({ fileId })).text();
   return text
     .trimEnd()
     .split('\n')
-    .map((each) => JSON.parse(each));
+    .map((each) => JSON.parse(each) as AnswerLine);
 }
 
 describe('a batch', () => {

@@ -12,7 +12,7 @@ export type MistralServer = AsyncDisposable & {
   client: Mistral;
   clientTwo: MistralTwo;
   /** A JSON request with the administrator's key unless another is given. */
-  post: (path: string, body: unknown, key?: string) => Promise<{ status: number; body: any }>;
+  post: (path: string, body: unknown, key?: string) => Promise<{ status: number; body: unknown }>;
 };
 
 export async function mistralServer(environment: Environment = {}, overrides: Overrides = {}): Promise<MistralServer> {

@@ -27,8 +27,8 @@ export async function collectGeneration(
     if (event.type === 'finish') Object.assign(choice, { reason: event.reason, usage: event.usage });
     else if (event.type === 'tool_call') {
       const call = (choice.calls![event.index] ??= { id: event.id, name: '', arguments: '' });
-      call.name += event.name ?? '';
-      call.arguments += event.arguments ?? '';
+      if ('name' in event) call.name = event.name;
+      else call.arguments += event.arguments;
     } else {
       if (event.type === 'text') choice.text += event.text;
       else choice.reasoning += event.text;

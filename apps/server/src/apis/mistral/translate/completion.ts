@@ -42,7 +42,7 @@ export function completion(
 
 /** A generation as server-sent events without names, `[DONE]` after the last. */
 export function completionStream(
-  { prefix, maxTokens: _, ...head }: Head,
+  { prefix, id, created, model }: Head,
   choices: number,
   first: IteratorResult<GenerateEvent, void>,
   rest: AsyncGenerator<GenerateEvent, void, void>,
@@ -50,7 +50,9 @@ export function completionStream(
   const usages: Usage[] = [];
   let begun = false;
   const chunk = (index: number, delta: Delta, reason: Chunk['choices'][number]['finish_reason'] = null): Chunk => ({
-    ...head,
+    id,
+    created,
+    model,
     object: 'chat.completion.chunk',
     choices: [{ index, delta, finish_reason: reason }],
   });
