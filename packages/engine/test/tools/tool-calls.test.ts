@@ -82,8 +82,6 @@ test('the starter calls the tool that a question needs, by itself', async () => 
   expectCalls(answer);
   expect(answer.calls).toMatchObject([{ name: 'get_weather' }]);
   expect(JSON.parse(answer.calls[0]!.arguments)).toMatchObject({ city: 'Paris' });
-  // Arguments are passed on as they are written.
-  expect(answer.events.filter((event) => event.type === 'tool_call').length).toBeGreaterThan(3);
 }, 60_000);
 
 test('with `auto` an answer stays an answer, and with `none` no tool is seen', async () => {
