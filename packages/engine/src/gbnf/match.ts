@@ -13,6 +13,8 @@ export class Matcher {
   readonly #states = new Map<Expression, Map<number, State>>();
   #count = 0;
   #current: (State | null)[];
+  /** States looked at so far. */
+  looks = 0;
 
   constructor(grammar: Grammar) {
     this.#grammar = grammar;
@@ -48,6 +50,7 @@ export class Matcher {
     const seen = new Set<State | null>();
     const waiting: (State | null)[] = [];
     while (todo.length > 0) {
+      this.looks++;
       const state = todo.pop()!;
       if (seen.has(state)) continue;
       seen.add(state);
@@ -103,9 +106,20 @@ export class Matcher {
   }
 }
 
-/** Whether the whole text is in the language of an expression without rules. */
-export function matches(expression: Expression, text: string): boolean {
+/**
+ * Whether the whole text is in the language of an expression without rules, and in how many steps that was found;
+ * undefined when it takes more than `maxLooks`.
+ */
+export function matches(
+  expression: Expression,
+  text: string,
+  maxLooks = Infinity,
+): { matched: boolean; looks: number } | undefined {
   const matcher = new Matcher(new Map([[rootRule, expression]]));
-  matcher.push(text);
-  return matcher.complete;
+  for (const char of text) {
+    if (!matcher.viable) break;
+    if (matcher.looks > maxLooks) return undefined;
+    matcher.push(char);
+  }
+  return { matched: matcher.complete, looks: matcher.looks };
 }

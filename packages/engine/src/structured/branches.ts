@@ -11,7 +11,15 @@ export function branchesOf(nodes: readonly SchemaNode[]): Branch[] {
   return nodes.reduce<Branch[]>((branches, node) => both(node, branches, split(node, [])), [[]]);
 }
 
+const known = new WeakMap<SchemaNode, Branch[]>();
+
 function split(node: SchemaNode, open: readonly SchemaNode[]): Branch[] {
+  const branches = known.get(node) ?? take(node, open);
+  known.set(node, branches);
+  return branches;
+}
+
+function take(node: SchemaNode, open: readonly SchemaNode[]): Branch[] {
   const { schema } = node;
   if (typeof schema === 'boolean') return schema ? [[]] : [];
   if (open.includes(node)) refuse(node, undefined, 'it refers to itself without anything in between');

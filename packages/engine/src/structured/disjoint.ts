@@ -1,5 +1,5 @@
 import { checkKeywords } from './keywords.ts';
-import { allowedKinds, intersectKinds, keywordsOf, sameJson, valuesOf } from './kinds.ts';
+import { allowedKinds, intersectKinds, intersectValues, keywordsOf, valuesOfAll } from './kinds.ts';
 import { child, resolveReference, type Branch, type SchemaNode } from './schema-node.ts';
 
 /** References that lead to references, as far as they are followed here. */
@@ -17,18 +17,7 @@ export function disjoint(a: Branch, b: Branch): boolean {
 function differ(a: Branch, b: Branch): boolean {
   if (intersectKinds(allowedKinds(a), allowedKinds(b)).size === 0) return true;
   const [some, others] = [valuesOfAll(a), valuesOfAll(b)];
-  return (
-    some !== undefined && others !== undefined && !some.some((value) => others.some((other) => sameJson(value, other)))
-  );
-}
-
-function valuesOfAll(branch: Branch): unknown[] | undefined {
-  const lists = keywordsOf(branch).flatMap((schema) => {
-    const values = valuesOf(schema);
-    return values ? [values] : [];
-  });
-  if (lists.length === 0) return undefined;
-  return lists.reduce((some, others) => some.filter((value) => others.some((other) => sameJson(value, other))));
+  return some !== undefined && others !== undefined && intersectValues(some, others).size === 0;
 }
 
 /** Whether no object generated for `made` is valid for `other`. Objects have only declared properties, or any. */

@@ -31,7 +31,15 @@ export function generatedKinds(branch: Branch): Kinds {
   return new Set([...allowed].filter((kind) => about.has(kind === 'integer' ? 'number' : kind)));
 }
 
+const knownKinds = new WeakMap<Keywords, Kinds>();
+
 function ownKinds(schema: Keywords): Kinds {
+  const kinds = knownKinds.get(schema) ?? readKinds(schema);
+  knownKinds.set(schema, kinds);
+  return kinds;
+}
+
+function readKinds(schema: Keywords): Kinds {
   let kinds: Kinds = new Set(typeNames);
   if (schema['type'] !== undefined) {
     const types = [schema['type']].flat() as TypeName[];
@@ -39,17 +47,40 @@ function ownKinds(schema: Keywords): Kinds {
     if (kinds.has('number')) kinds = new Set([...kinds, 'integer']);
   }
   const values = valuesOf(schema);
-  return values ? intersectKinds(kinds, new Set(values.flatMap(kindsOfValue))) : kinds;
+  return values ? intersectKinds(kinds, new Set([...values.values()].flatMap(kindsOfValue))) : kinds;
 }
 
+/** A schema's values by a text that is the same for equal values: the order of properties does not count. */
+export type Values = ReadonlyMap<string, unknown>;
+
+const known = new WeakMap<Keywords, Values>();
+
 /** The values of `enum` and `const`, where a schema has one of them. */
-export function valuesOf(schema: Keywords): unknown[] | undefined {
-  const lists = [
-    ...(Object.hasOwn(schema, 'const') ? [[schema['const']]] : []),
-    ...(schema['enum'] === undefined ? [] : [schema['enum'] as unknown[]]),
-  ];
-  if (lists.length === 0) return undefined;
-  return lists.reduce((some, others) => some.filter((value) => others.some((other) => sameJson(value, other))));
+function valuesOf(schema: Keywords): Values | undefined {
+  const hasConstant = Object.hasOwn(schema, 'const');
+  if (!hasConstant && schema['enum'] === undefined) return undefined;
+  let values = known.get(schema);
+  if (!values) {
+    const lists = [
+      ...(hasConstant ? [[schema['const']]] : []),
+      ...(schema['enum'] ? [schema['enum'] as unknown[]] : []),
+    ];
+    values = lists
+      .map((list): Values => new Map(list.map((value) => [canonical(value), value])))
+      .reduce(intersectValues);
+    known.set(schema, values);
+  }
+  return values;
+}
+
+/** The values that `enum` and `const` of all schemas allow; undefined where none has them. */
+export function valuesOfAll(branch: Branch): Values | undefined {
+  const all = keywordsOf(branch).flatMap((schema) => valuesOf(schema) ?? []);
+  return all.length === 0 ? undefined : all.reduce(intersectValues);
+}
+
+export function intersectValues(some: Values, others: Values): Values {
+  return new Map([...some].filter(([key]) => others.has(key)));
 }
 
 export function intersectKinds(some: Kinds, others: Kinds): Kinds {
@@ -64,12 +95,7 @@ export function kindsOfValue(value: unknown): TypeName[] {
   return [typeof value as 'string' | 'boolean' | 'object'];
 }
 
-/** Equality of JSON values; the order of properties does not count. */
-export function sameJson(a: unknown, b: unknown): boolean {
-  return canonical(a) === canonical(b);
-}
-
-export function canonical(value: unknown): string {
+function canonical(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([x], [y]) => (x < y ? -1 : 1)))

@@ -7,6 +7,9 @@ import { lengthsOf, parsePattern } from './pattern.ts';
 import { at, refuse, type Branch, type SchemaNode } from './schema-node.ts';
 import { formatPattern, knownFormats } from './string-formats.ts';
 
+/** Steps of following values through a pattern, all values of a schema together. */
+const maxLooks = 500_000;
+
 /** Counts up to this are enforced. */
 export const maxCount = 1 << 20;
 
@@ -53,12 +56,22 @@ export function stringOf(branch: Branch): Expression {
   return jsonString(expression);
 }
 
-/** Whether the keywords about strings allow a string. */
-export function stringAllows(branch: Branch, value: string): boolean {
+/** Says of strings whether the keywords about strings allow them. */
+export function stringTest(branch: Branch): (value: string) => boolean {
   const [min, max] = countsOf(branch, 'minLength', 'maxLength');
-  const { length } = Array.from(value);
   const content = contentOf(branch);
-  return length >= min && length <= max && (!content || matches(content.expression, value));
+  let looks = maxLooks;
+  return (value) => {
+    const { length } = Array.from(value);
+    if (length < min || length > max) return false;
+    if (!content) return true;
+    const { node, keyword, expression } = content;
+    const result = matches(expression, value, looks);
+    if (result === undefined)
+      refuse(node, keyword, 'it takes too long to check the values of enum or const against it');
+    looks -= result.looks;
+    return result.matched;
+  };
 }
 
 /** What `pattern` and `format` say. */

@@ -4,11 +4,11 @@ import { arrayOf } from './array-grammar.ts';
 import { branchesOf } from './branches.ts';
 import type { GrammarBuilder } from './grammar-builder.ts';
 import { literal } from './json-text.ts';
-import { allowedKinds, generatedKinds, keywordsOf, kindsOfValue, sameJson, valuesOf } from './kinds.ts';
+import { allowedKinds, generatedKinds, keywordsOf, kindsOfValue, valuesOfAll, type Values } from './kinds.ts';
 import type { TypeName } from './keywords.ts';
 import { objectOf } from './object-grammar.ts';
 import { refuse, unsupported, type Branch, type SchemaNode } from './schema-node.ts';
-import { numberAllows, numberOf, stringAllows, stringOf } from './scalar-grammar.ts';
+import { numberAllows, numberOf, stringOf, stringTest } from './scalar-grammar.ts';
 
 /** Schemas and properties in all alternatives together; beyond, the schema combines too much. */
 const maxWork = 50_000;
@@ -53,8 +53,8 @@ export class SchemaGrammar {
   }
 
   #branch(branch: Branch): Expression {
-    const lists = keywordsOf(branch).flatMap((schema) => valuesOf(schema) ?? []);
-    if (lists.length > 0 || keywordsOf(branch).some(valuesOf)) return this.#values(branch);
+    const values = valuesOfAll(branch);
+    if (values) return this.#values(branch, values);
     const kinds = generatedKinds(branch);
     const anyNumber = kinds.has('number');
     const options = [...kinds]
@@ -81,18 +81,17 @@ export class SchemaGrammar {
   }
 
   /** `enum` and `const`: those of the values that the other keywords allow. */
-  #values(branch: Branch): Expression {
+  #values(branch: Branch, values: Values): Expression {
     const kinds = allowedKinds(branch);
-    const lists = keywordsOf(branch).flatMap((schema) => {
-      const values = valuesOf(schema);
-      return values ? [values] : [];
+    const stringAllows = stringTest(branch);
+    const allowed = [...values.values()].filter((value) => {
+      if (!kinds.has(kindsOfValue(value)[0]!)) return false;
+      if (typeof value === 'string') return stringAllows(value);
+      if (typeof value === 'number') return numberAllows(branch, value);
+      requireFree(branch, value);
+      return true;
     });
-    const values = lists
-      .reduce((some, others) => some.filter((value) => others.some((other) => sameJson(value, other))))
-      .filter((value) => kinds.has(kindsOfValue(value)[0]!))
-      .filter((value) => allows(branch, value));
-    const texts = new Map(values.map((value) => [JSON.stringify(value), literal(value)]));
-    return choice(...texts.values());
+    return choice(...allowed.map(literal));
   }
 }
 
@@ -103,15 +102,13 @@ function workOf(branch: Branch): number {
   );
 }
 
-function allows(branch: Branch, value: unknown): boolean {
-  if (typeof value === 'string') return stringAllows(branch, value);
-  if (typeof value === 'number') return numberAllows(branch, value);
-  if (typeof value !== 'object' || value === null) return true;
+/** Refuses keywords about an array or an object that is given as a value. */
+function requireFree(branch: Branch, value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
   for (const node of branch) {
     const about = Object.keys(node.schema).find((key) => (Array.isArray(value) ? arrayWords : objectWords).has(key));
     if (about) refuse(node, about, 'it cannot be enforced together with enum or const of arrays and objects');
   }
-  return true;
 }
 
 const arrayWords = new Set(['items', 'prefixItems', 'additionalItems', 'minItems', 'maxItems', 'uniqueItems']);

@@ -172,3 +172,17 @@ test('a flat type is an object of all its fields in their order', () => {
   other.push('{"age": 3');
   expect(other.viable).toBe(false);
 });
+
+test('schemas made to take for ever are read, or refused, at once', () => {
+  const many = (from: number) => ({ enum: Array.from({ length: 15_000 }, (_, index) => index + from) });
+  expect(refusal({ allOf: [many(0), many(14_990)] })).toEqual({});
+  const doubling = Array.from({ length: 60 }, (_, index): [string, unknown] => {
+    const next = { $ref: `#/$defs/d${index + 1}` };
+    return [`d${index}`, { allOf: [next, next] }];
+  });
+  expect(refusal({ $defs: { ...Object.fromEntries(doubling), d60: { type: 'null' } }, $ref: '#/$defs/d0' })).toEqual(
+    {},
+  );
+  const slow = { type: 'string', pattern: '^(a?){1000}(a{0,50}){0,50}b$', enum: ['a'.repeat(50_000)] };
+  expect(refusal(slow).message).toContain('takes too long');
+}, 30_000);
