@@ -144,7 +144,12 @@ const targetSchema = z.strictObject({
 
 export const taskSettingsSchema = z.strictObject({
   /** What classification and regression predict; absent: every target of the training data, by name. */
-  targets: z.array(targetSchema).min(1).max(maxTargets).optional(),
+  targets: z
+    .array(targetSchema)
+    .min(1)
+    .max(maxTargets)
+    .refine((targets) => targets.some(({ weight }) => weight > 0), 'at least one needs a weight above 0')
+    .optional(),
   /** How a sequence's hidden states become one: their mean, the last token's, the first's; absent: as the model's file says, else the mean of an encoder and the last of a decoder. */
   pooling: z.enum(poolings).optional(),
   /** Embedding of pairs without scores: what similarities are divided by. */

@@ -3,7 +3,7 @@
  * F32, so rows are unpacked a chunk at a time into memory that the graph's plan gives to the next chunk: what is ever
  * expanded is 16 MiB, or an eighth of the largest matrix. ggml_get_rows unpacks every type, on several threads and on GPUs.
  *
- * Measured on 2 cores at 512 and 2,048 rows (docs/benchmarks): unpacking and sgemm takes 1 % more than sgemm on F32, and
+ * Measured on 2 cores at 512 and 2,048 rows (docs/benchmarks): unpacking and sgemm takes 0 to 5 % more than sgemm on F32, and
  * at most as long as ggml's own product on quantised weights, which also rounds the activations to 8 bits.
  */
 import { ggmlTypes } from '@atelier/llama/gguf';
