@@ -186,13 +186,6 @@ describe('what a run cannot be', () => {
       names: 'taskSettings.targets.1.name',
     },
     {
-      name: 'targets that all weigh nothing',
-      spec: { task: 'regression', taskSettings: { targets: [{ name: 'a', weight: 0 }] } },
-      records: [labelled({ a: 1 })],
-      code: 'invalid_request',
-      names: 'taskSettings.targets',
-    },
-    {
       name: 'nothing labelled',
       spec: { task: 'classification' },
       records: [labelled({})],

@@ -55,4 +55,12 @@ describe('spec.json', () => {
     expect(refusal(JSON.stringify({ ...whole, colour: 1 }))).toContain('colour');
     expect(refusal(JSON.stringify({ ...whole, hyperParameters: { rank: 1 } }))).toContain('hyperParameters');
   });
+
+  it('learns something: targets that all weigh nothing are refused', () => {
+    const targets = (...weights: number[]) => weights.map((weight, at) => ({ name: `target ${at}`, weight }));
+    const said = (...weights: number[]) =>
+      refusal(JSON.stringify({ ...whole, task: 'regression', taskSettings: { targets: targets(...weights) } }));
+    expect(said(0, 0)).toContain('taskSettings.targets: at least one needs a weight above 0');
+    expect(said(0, 1)).toBeUndefined();
+  });
 });
