@@ -62,6 +62,11 @@ export const catalogue = {
     message: 'Model {name} crashed its process {crashes} times and is no longer loaded',
   },
   shutting_down: { status: 503, retryable: true, message: 'The server is stopping' },
+  out_of_memory: {
+    status: 400,
+    retryable: false,
+    message: 'Training would take {needed} of memory and {limit} are there; what fits: {fitting}',
+  },
   training_failed: { status: 500, retryable: false, message: 'Training failed: {reason}' },
   trainer_stopped: { status: 500, retryable: true, message: 'The trainer stopped before it was done ({how})' },
   lease_lost: { status: 503, retryable: true, message: 'Another worker took over job {id}' },

@@ -2,21 +2,50 @@
  * `node main.ts run DIR [--resume]`: trains what DIR/spec.json says, in this process. The command that every launcher
  * starts, here or on another machine. Exit codes: 0 succeeded, 1 failed, 2 wrong usage, 75 interrupted (resume later),
  * 130 cancelled. SIGTERM interrupts, SIGINT or a file named DIR/cancel cancels, both within one micro-batch.
+ *
+ * `node main.ts plan DIR [--time]`: prints what that would do, take and cost as JSON (contract/plan.ts), without training;
+ * exit code 1 when it does not fit the memory, or the spec or its data are wrong.
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { AtelierError, isAtelierError } from '@atelier/errors';
 import { EventLog } from './run/event-log.ts';
+import { planRun } from './run/preflight/plan-run.ts';
+import { outOfMemory } from './run/preflight/require-room.ts';
 import { train, type Outcome } from './run/trainer.ts';
 
 const exitCodes: Record<Outcome, number> = { succeeded: 0, interrupted: 75, cancelled: 130 };
 
-async function main(args: readonly string[]): Promise<number> {
-  const [command, directory, ...options] = args;
-  if (command !== 'run' || !directory || options.some((option) => option !== '--resume')) {
-    process.stderr.write('usage: tuner run DIR [--resume]\n');
+const commands: Record<string, { options: readonly string[]; start: typeof runDirectory }> = {
+  run: { options: ['--resume'], start: runDirectory },
+  plan: { options: ['--time'], start: printPlan },
+};
+
+async function main([command = '', directory, ...options]: readonly string[]): Promise<number> {
+  const known = Object.hasOwn(commands, command) ? commands[command]! : undefined;
+  if (!known || !directory || options.some((option) => !known.options.includes(option))) {
+    const usage = Object.entries(commands).map(([name, each]) => `tuner ${name} DIR [${each.options.join('] [')}]`);
+    process.stderr.write(`usage: ${usage.join('\n       ')}\n`);
     return 2;
   }
+  return known.start(directory, options);
+}
+
+async function printPlan(directory: string, options: readonly string[]): Promise<number> {
+  try {
+    const plan = await planRun(directory, { time: options.includes('--time') });
+    process.stdout.write(`${JSON.stringify(plan, null, 2)}\n`);
+    const { fits, total, limit } = plan.memory;
+    if (!fits) throw outOfMemory(total, limit, plan.fitting);
+    return 0;
+  } catch (error) {
+    if (!isAtelierError(error)) throw error;
+    process.stderr.write(`${error.message} (${error.code})\n`);
+    return 1;
+  }
+}
+
+async function runDirectory(directory: string, options: readonly string[]): Promise<number> {
   using log = new EventLog(path.join(directory, 'events.jsonl'));
   const ended = log.past.findLast((event) => event.type === 'state')?.state;
   if (ended === 'succeeded') return 0;
@@ -31,7 +60,7 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     const cancelFile = path.join(directory, 'cancel');
     const outcome = await train(directory, log, { requested: () => (existsSync(cancelFile) ? 'cancelled' : request) });
-    log.write({ type: 'state', state: outcome });
+    log.write({ type: 'state', state: outcome, peakBytes: process.resourceUsage().maxRSS * 1024 });
     return exitCodes[outcome];
   } catch (error) {
     const known = isAtelierError(error) ? error : new AtelierError('training_failed', { reason: String(error) }, error);

@@ -21,6 +21,7 @@ export const runEventSchema = z.discriminatedUnion('type', [
     truncatedRows: step,
     trainableParameters: step,
     parameters: step,
+    /** Memory at its most, as preflight tells it. */
     bytes: step,
     backend: z.string(),
     blas: z.string().nullable(),
@@ -30,6 +31,8 @@ export const runEventSchema = z.discriminatedUnion('type', [
     type: z.literal('state'),
     at,
     state: z.enum(['running', 'succeeded', 'failed', 'cancelled', 'interrupted']),
+    /** How much of the machine's memory the trainer held at its most since it started. */
+    peakBytes: step.exactOptional(),
   }),
   /** After each optimizer step. `loss` is the mean over supervised tokens, or over rows by their weights in tasks that count rows, in nats save for numbers and scored pairs; `secondsLeft` the trainer's estimate. Preferences: `rows` examples, `rewardMargin` and `accuracy` as in `validation`, before the step. */
   z.object({

@@ -14,3 +14,4 @@ export {
   type TaskSettings,
 } from './spec.ts';
 export { runEventSchema, type RunEvent } from './events.ts';
+export { runPlanSchema, type DataPlan, type Fitting, type MemoryPlan, type RunPlan } from './plan.ts';

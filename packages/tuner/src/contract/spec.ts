@@ -176,6 +176,8 @@ export const runSpecSchema = z.strictObject({
   seed: z.int().min(0).max(0xffff_ffff).default(0),
   /** Native threads; absent: one per core. */
   threads: z.int().min(1).max(1024).optional(),
+  /** Bytes that the run may take in all; absent: what is free when it starts. More is refused before it starts. */
+  memoryLimit: z.int().min(1).optional(),
   gpu: z.enum(['auto', 'off', 'vulkan', 'cuda', 'metal']).default('off'),
 });
 export type RunSpec = z.infer<typeof runSpecSchema>;

@@ -11,7 +11,12 @@ export type DeviceOptions = {
   readonly threads?: number | undefined;
   /** False keeps products on ggml although the machine has a BLAS. */
   readonly blas?: boolean;
+  /** Memory is counted and never taken: graphs can be built, and not run. */
+  readonly planning?: boolean;
 };
+
+/** More than any machine has. */
+const pretendBytes = 2 ** 52;
 
 /** enum ggml_backend_dev_type */
 const cpu = 0;
@@ -24,9 +29,17 @@ export class Device implements Disposable {
   readonly isCpu: boolean;
   readonly threads: number;
   readonly blas: Blas | undefined;
+  /** Where tensors seem to be when this device only plans: a buffer of no end, of which nobody touches a byte. */
+  readonly pretended: Pointer<'ggml_backend_buffer'> | undefined;
+  readonly #anchor: Pointer<'ggml_backend_buffer'> | undefined;
   readonly #threadPool: Pointer<'ggml_threadpool'> | undefined;
 
-  private constructor(native: Native, backend: Pointer<'ggml_backend'>, threads: number, blas: boolean) {
+  private constructor(
+    native: Native,
+    backend: Pointer<'ggml_backend'>,
+    threads: number,
+    { blas = true, planning = false }: DeviceOptions,
+  ) {
     const c = operators(native);
     this.native = native;
     this.c = c;
@@ -34,6 +47,10 @@ export class Device implements Disposable {
     this.name = c.ggml_backend_name(backend);
     this.threads = threads;
     this.isCpu = c.ggml_backend_dev_type(c.ggml_backend_get_device(backend)) === cpu;
+    if (planning) {
+      this.#anchor = c.ggml_backend_buft_alloc_buffer(c.ggml_backend_cpu_buffer_type(), 64);
+      this.pretended = c.ggml_backend_cpu_buffer_from_ptr(c.ggml_backend_buffer_get_base(this.#anchor), pretendBytes);
+    }
     if (!this.isCpu) return;
     this.blas = blas ? openBlas(native, threads) : undefined;
     // Without a pool of its own the backend starts threads anew for each of a step's hundreds of stretches; with polling
@@ -49,11 +66,19 @@ export class Device implements Disposable {
     const backend =
       options.gpu === 'off' ? native.c.ggml_backend_init_by_type(cpu, null) : native.c.ggml_backend_init_best();
     if (!backend) throw new AtelierError('training_failed', { reason: `no device for gpu ${options.gpu}` });
-    return new Device(native, backend, options.threads ?? availableParallelism(), options.blas !== false);
+    return new Device(native, backend, options.threads ?? availableParallelism(), options);
+  }
+
+  /** Bytes of its own memory that nobody has taken. */
+  get freeBytes(): number {
+    const [free, total] = [new BigUint64Array(1), new BigUint64Array(1)];
+    this.c.ggml_backend_dev_memory(this.c.ggml_backend_get_device(this.backend), free, total);
+    return Number(free[0]);
   }
 
   [Symbol.dispose](): void {
     const { c } = this;
+    for (const buffer of [this.pretended, this.#anchor]) if (buffer) c.ggml_backend_buffer_free(buffer);
     c.ggml_backend_free(this.backend);
     if (this.#threadPool) c.ggml_threadpool_free(this.#threadPool);
   }

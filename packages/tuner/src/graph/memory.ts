@@ -11,6 +11,7 @@ import type { Shape } from './value.ts';
 export class Memory implements Disposable {
   readonly #device: Device;
   readonly #context: Context;
+  readonly #tensors: Tensor[] = [];
   #buffer: Pointer<'ggml_backend_buffer'> | null = null;
   bytes = 0;
 
@@ -30,13 +31,19 @@ export class Memory implements Disposable {
     // A tensor's number of dimensions is what its trailing ones say, so 4d serves all.
     const tensor = c.ggml_new_tensor_4d(this.#context, type, a, b, d, e);
     this.bytes += Number(c.ggml_nbytes(tensor));
+    this.#tensors.push(tensor);
     return tensor;
   }
 
   /** Allocates and zeroes everything reserved. Nothing may be reserved afterwards. */
   allocate(): void {
-    const { c } = this.#device;
+    const { c, pretended } = this.#device;
     if (this.bytes === 0) return;
+    if (pretended) {
+      const base = c.ggml_backend_buffer_get_base(pretended);
+      for (const tensor of this.#tensors) c.ggml_backend_tensor_alloc(pretended, tensor, base);
+      return;
+    }
     this.#buffer = c.ggml_backend_alloc_ctx_tensors(this.#context, this.#device.backend);
     if (!this.#buffer) {
       throw new AtelierError('training_failed', { reason: `${this.#device.name} has no ${this.bytes} bytes left` });

@@ -35,6 +35,14 @@ export class Program implements Disposable {
     // Roots come in the order of backward: expanding them so lets each layer's memory go before the next one's is needed.
     for (const node of [...outputs, ...tape.roots]) c.ggml_build_forward_expand(graph, node);
     this.#allocator = c.ggml_gallocr_new(c.ggml_backend_get_default_buffer_type(device.backend));
+    if (device.pretended) {
+      const size = new BigUint64Array(1);
+      c.ggml_gallocr_reserve_n_size(this.#allocator, graph, null, null, size);
+      this.bytes = Number(size[0]);
+      this.nodes = Number(c.ggml_graph_n_nodes(graph));
+      this.#stretches = [];
+      return;
+    }
     if (!c.ggml_gallocr_alloc_graph(this.#allocator, graph)) {
       throw new AtelierError('training_failed', { reason: `${device.name} has too little memory for this batch` });
     }

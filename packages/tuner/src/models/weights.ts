@@ -39,8 +39,9 @@ export class Weights implements Disposable {
   readonly size: number;
   readonly #values: Map<string, Value>;
   readonly #lowRank: Map<string, LowRank>;
-  readonly #memories: readonly Memory[];
+  readonly #memory: Memory;
   readonly #gradients: Memory;
+  readonly #fill: () => Promise<void>;
 
   private constructor(
     config: ModelConfig,
@@ -48,20 +49,22 @@ export class Weights implements Disposable {
     values: Map<string, Value>,
     lowRank: Map<string, LowRank>,
     parameters: readonly Parameter[],
-    memories: readonly Memory[],
+    memory: Memory,
     gradients: Memory,
+    fill: () => Promise<void>,
   ) {
     this.config = config;
     this.size = size;
     this.#values = values;
     this.#lowRank = lowRank;
     this.parameters = parameters;
-    this.#memories = memories;
+    this.#memory = memory;
     this.#gradients = gradients;
+    this.#fill = fill;
   }
 
   get bytes(): number {
-    return [...this.#memories, this.#gradients].reduce((sum, memory) => sum + memory.bytes, 0);
+    return this.#memory.bytes + this.#gradients.bytes;
   }
 
   /** The tensor of that GGUF name; throws when the model has none. */
@@ -85,7 +88,7 @@ export class Weights implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const memory of [...this.#memories, this.#gradients]) memory[Symbol.dispose]();
+    for (const memory of [this.#memory, this.#gradients]) memory[Symbol.dispose]();
   }
 
   /**
@@ -93,6 +96,25 @@ export class Weights implements Disposable {
    * Everything is F32, except that `lora.quantization` keeps the matrices in smaller types.
    */
   static async load(device: Device, path: string, file: GgufFile, lora?: LoraOptions): Promise<Weights> {
+    const weights = Weights.reserve(device, path, file, lora);
+    try {
+      await weights.fill();
+      return weights;
+    } catch (error) {
+      weights[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Takes the memory, where the device does not only plan, and reads what goes there. Called once, before the weights are used. */
+  async fill(): Promise<void> {
+    this.#memory.allocate();
+    this.#gradients.allocate();
+    await this.#fill();
+  }
+
+  /** The same without memory yet: what is known from the file's header. On a device that plans they are ready for graphs. */
+  static reserve(device: Device, path: string, file: GgufFile, lora?: LoraOptions): Weights {
     const config = readConfig(file, path);
     const shapes = modelTensors(config, file, path);
     const memory = new Memory(device, 6 * shapes.size + 8);
@@ -147,30 +169,31 @@ export class Weights implements Disposable {
         });
       }
     }
-    memory.allocate();
-    gradients.allocate();
-    if (indices)
-      upload(
-        device,
-        indices,
-        Int32Array.from({ length: indexCount }, (_, i) => i),
-      );
-    for (const tensor of file.tensors) {
-      const { tensor: target, stored } = values.get(tensor.name)!;
-      await fillTensor(device, path, tensor, target, stored?.type ?? 'F32');
-    }
-    if (lora) {
-      for (const [index, { a }] of [...lowRank.values()].entries())
-        upload(device, a.tensor, initialA(a.shape, lora.seed, index));
-      for (const [name, { magnitude }] of lowRank) {
-        if (!magnitude) continue;
-        const squares = squaresOfOutputs(download(device, values.get(name)!.tensor), magnitude.vector.shape[0]!);
-        upload(device, magnitude.baseSquares, squares);
-        upload(device, magnitude.vector.tensor, squares.map(Math.sqrt));
+    const fill = async (): Promise<void> => {
+      if (device.pretended) return;
+      if (indices)
+        upload(
+          device,
+          indices,
+          Int32Array.from({ length: indexCount }, (_, i) => i),
+        );
+      for (const tensor of file.tensors) {
+        const { tensor: target, stored } = values.get(tensor.name)!;
+        await fillTensor(device, path, tensor, target, stored?.type ?? 'F32');
       }
-    }
+      if (lora) {
+        for (const [index, { a }] of [...lowRank.values()].entries())
+          upload(device, a.tensor, initialA(a.shape, lora.seed, index));
+        for (const [name, { magnitude }] of lowRank) {
+          if (!magnitude) continue;
+          const squares = squaresOfOutputs(download(device, values.get(name)!.tensor), magnitude.vector.shape[0]!);
+          upload(device, magnitude.baseSquares, squares);
+          upload(device, magnitude.vector.tensor, squares.map(Math.sqrt));
+        }
+      }
+    };
     const size = [...shapes.values()].reduce((sum, shape) => sum + elements(shape), 0);
-    return new Weights(config, size, values, lowRank, parameters, [memory], gradients);
+    return new Weights(config, size, values, lowRank, parameters, memory, gradients, fill);
   }
 }
 

@@ -2,7 +2,9 @@
 import type { GgufFile } from '@atelier/llama/gguf';
 import type { RunSpec } from '../contract/index.ts';
 import type { Device } from '../graph/device.ts';
-import type { LoraOptions, Weights } from '../models/weights.ts';
+import type { LoraOptions, Parameter, Weights } from '../models/weights.ts';
+import type { TrainedHead } from '../objectives/objective.ts';
+import type { BatchOptions } from './batch-program.ts';
 import { writeAdapter, writeModel } from './export.ts';
 
 /** The adapter that a run trains; undefined when it trains the weights themselves. */
@@ -24,6 +26,11 @@ export function servedAlpha({ alpha, rank, rankStabilised }: LoraOptions): numbe
   return rankStabilised ? alpha * Math.sqrt(rank) : alpha;
 }
 
+/** llama.cpp's adapters cannot say what DoRA has trained. */
+export function adapterIsServed({ method }: Pick<RunSpec, 'method'>): boolean {
+  return method === 'lora' || method === 'qlora';
+}
+
 /** `adapter.gguf` where llama.cpp's adapters can say what was trained, else `model.gguf`, and how it is written. */
 export function servedFile(
   device: Device,
@@ -34,4 +41,19 @@ export function servedFile(
   return lora && !lora.magnitudes
     ? { file: 'adapter.gguf', write: (to) => writeAdapter(device, weights, servedAlpha(lora), to) }
     : { file: 'model.gguf', write: (to) => writeModel(device, weights, base.path, base.file, to) };
+}
+
+/** A task with a head of its own does not reach the model's output head. */
+export function trainedParameters(weights: Weights, head: TrainedHead | undefined): readonly Parameter[] {
+  if (!head) return weights.parameters;
+  return [...weights.parameters.filter(({ name }) => !name.startsWith('output.')), ...head.parameters];
+}
+
+/** How the run's graphs are built. */
+export function graphOptions({ method, hyperParameters: h }: RunSpec): Omit<BatchOptions, 'train'> {
+  return {
+    recompute: h.activationCheckpointing,
+    dropout: method === 'full' ? 0 : h.loraDropout,
+    noise: h.neftuneAlpha,
+  };
 }

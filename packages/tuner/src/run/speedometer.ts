@@ -1,27 +1,70 @@
-/** Recent speed of a run: means over the last steps, so that a slow minute shows and fades. */
+/** Recent speed of a run, and the time that the rest of it will take: means over the last steps, so that a slow minute shows and fades. */
 const window = 20;
 
-export class Speedometer {
-  #last = performance.now();
-  #steps: { tokens: number; seconds: number }[] = [];
+/** What a run does besides steps. */
+type Pause = 'validation' | 'save';
 
-  /** Notes that a step over `tokens` tokens ended now. */
-  add(tokens: number): void {
-    const now = performance.now();
-    this.#steps.push({ tokens, seconds: (now - this.#last) / 1000 });
-    this.#last = now;
-    if (this.#steps.length > window) this.#steps.shift();
+/** A forward pass beside forward and backward, until a validation was seen. */
+const forwardShare = 1 / 3;
+
+export class Speedometer {
+  readonly #now: () => number;
+  #last: number;
+  #steps: { tokens: number; microBatches: number; seconds: number }[] = [];
+  #seen = 0;
+  readonly #pauses = new Map<Pause, number>();
+
+  /** `now` gives milliseconds. */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+    this.#last = now();
+  }
+
+  /** Notes that a step ended now. The first one, which meets its memory for the first time, counts until there is another. */
+  step(tokens: number, microBatches: number): void {
+    this.#steps.push({ tokens, microBatches, seconds: this.#lap() });
+    this.#seen++;
+    if (this.#steps.length > window || this.#seen === 2) this.#steps.shift();
+  }
+
+  /** Notes that what the run did since the last note was no step. The latest of its kind stands for those to come. */
+  pause(kind: Pause): void {
+    this.#pauses.set(kind, this.#lap());
   }
 
   get tokensPerSecond(): number {
     return this.#total('tokens') / this.#total('seconds');
   }
 
-  get secondsPerStep(): number {
-    return this.#total('seconds') / this.#steps.length;
+  /** `validationMicroBatches` are those of one validation. */
+  secondsLeft(left: {
+    microBatches: number;
+    validations: number;
+    validationMicroBatches: number;
+    saves: number;
+  }): number {
+    const each = this.#total('seconds') / this.#total('microBatches');
+    const validation = this.#pauses.get('validation') ?? each * forwardShare * left.validationMicroBatches;
+    return each * left.microBatches + validation * left.validations + (this.#pauses.get('save') ?? 0) * left.saves;
   }
 
-  #total(key: 'tokens' | 'seconds'): number {
+  #lap(): number {
+    const now = this.#now();
+    const seconds = (now - this.#last) / 1000;
+    this.#last = now;
+    return seconds;
+  }
+
+  #total(key: 'tokens' | 'seconds' | 'microBatches'): number {
     return this.#steps.reduce((sum, step) => sum + step[key], 0);
   }
+}
+
+/** How often something still comes that comes every so many steps and at the end, or at the end of each epoch. */
+export function timesLeft(
+  every: number | undefined,
+  { step, total, epoch, epochs }: { step: number; total: number; epoch: number; epochs: number },
+): number {
+  const [done, all, period] = every === undefined ? [epoch, epochs, 1] : [step, total, every];
+  return step >= total ? 0 : Math.ceil(all / period) - Math.floor(done / period);
 }

@@ -3,16 +3,10 @@
  * steps are done. Everything a step depends on is a function of the spec and the step's place in the data, so a run that
  * was killed and resumed ends with the same bytes.
  */
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { AtelierError } from '@atelier/errors';
-import { readGguf } from '@atelier/llama/gguf';
 import { Device } from '../graph/device.ts';
-import { readConfig } from '../models/config.ts';
-import { requireTask } from '../models/trainable.ts';
 import { Weights } from '../models/weights.ts';
 import { Optimizer } from '../optimizers/optimizer.ts';
 import { learningRate } from '../schedule.ts';
@@ -29,11 +23,13 @@ import {
   type Manifest,
   type StateTensor,
 } from './checkpoint.ts';
-import { binLength, chooseBinLength, packEpoch, rowRoom, wantedRoom, type Epoch } from './dataset.ts';
+import type { Epoch } from './dataset.ts';
 import type { EventLog } from './event-log.ts';
-import { loraOptions, servedFile } from './method.ts';
-import { parseSpec } from './spec-file.ts';
-import { Speedometer } from './speedometer.ts';
+import { graphOptions, loraOptions, servedFile, trainedParameters } from './method.ts';
+import { requireRoom } from './preflight/require-room.ts';
+import { readRun, settingOf } from './read-run.ts';
+import { Speedometer, timesLeft } from './speedometer.ts';
+import { planSteps } from './steps.ts';
 import { DivergenceWatch, pastEvents, ValidationWatch } from './watch.ts';
 
 /** How a run ended. `interrupted` means: saved, to be resumed. */
@@ -43,57 +39,28 @@ export type Outcome = 'succeeded' | 'cancelled' | 'interrupted';
 const autosaveSeconds = 120;
 
 export async function train(directory: string, log: EventLog, stop: StopRequest): Promise<Outcome> {
-  const specText = await readFile(path.join(directory, 'spec.json'), 'utf8');
-  const spec = parseSpec(specText);
-  const specHash = createHash('sha256').update(specText).digest('hex');
+  const run = await readRun(directory);
+  const { spec, specHash, baseModel, base } = run;
   const h = spec.hyperParameters;
-  const baseModel = path.resolve(directory, spec.baseModel);
-  if (!existsSync(baseModel))
-    throw new AtelierError('invalid_model_file', { file: spec.baseModel, reason: 'there is no such file' });
-  const base = await readGguf(baseModel);
-  // Before a device is opened: what cannot be trained is refused at once.
-  requireTask(readConfig(base, spec.baseModel), spec.task);
 
   using device = Device.open({ gpu: spec.gpu, threads: spec.threads });
   const lora = loraOptions(spec);
-  using weights = await Weights.load(device, baseModel, base, lora);
-  const { config } = weights;
-  const limit = Math.min(h.maxSequenceTokens, config.context);
-  const files = (names: readonly string[]): string[] => names.map((name) => path.resolve(directory, name));
-  // A template may print the date: a run resumed tomorrow must print today's.
-  const now = Math.floor((await stat(path.join(directory, 'spec.json'))).mtimeMs);
-  const objective = await createObjective({
-    spec,
-    device,
-    weights,
-    baseModel,
-    base,
-    train: files(spec.train),
-    validation: files(spec.validation),
-    limit,
-    now,
-  });
+  using weights = Weights.reserve(device, baseModel, base, lora);
+  const objective = await createObjective(settingOf(run, device, weights));
   using head = objective.head;
   const { training: data, validation: held } = objective;
+  const memory = await requireRoom({ spec, baseModel, base, objective });
+  await weights.fill();
   const stopped = await objective.prepare?.({ directory, spec: specHash, stop });
   if (stopped) return stopped;
-  // A task with a head of its own does not reach the model's output head.
-  const parameters = head
-    ? [...weights.parameters.filter(({ name }) => !name.startsWith('output.')), ...head.parameters]
-    : weights.parameters;
+  const parameters = trainedParameters(weights, head);
   using optimizer = new Optimizer(device, parameters, h);
 
-  const linearCost = weights.size;
-  const attentionCost = 2 * config.layers * config.heads * config.headSize;
-  const length = chooseBinLength(data.rows, h.batchTokens, linearCost, attentionCost);
-  const stepsOf = (batches: Epoch): number => Math.ceil(batches.length / h.gradientAccumulation);
-  const batchesOf = (epoch: number): Epoch => packEpoch(data.rows, length, h.batchTokens, spec.seed, epoch, h.shuffle);
-  // Training rows may all be shorter.
-  const heldLength = Math.max(length, binLength(held.rows));
-  const heldBatches = packEpoch(held.rows, heldLength, h.batchTokens, 0, 0);
+  const steps = planSteps(spec, weights, data.rows, held.rows, objective.countsRows);
+  const { batchesOf, stepsOf, layoutOf, validation: heldBatches } = steps;
+  const totalSteps = steps.total();
   let epochNumber = 0;
   let batches = batchesOf(0);
-  const totalSteps = h.steps ?? totalOf(h.epochs, (epoch) => stepsOf(epoch === 0 ? batches : batchesOf(epoch)));
 
   const state: StateTensor[] = [
     ...parameters.map(({ name, value }) => ({ name, shape: value.shape, tensor: value.tensor })),
@@ -119,17 +86,7 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
   const validations = new ValidationWatch(h.earlyStoppingMinDelta);
   for (const past of pastEvents(log.past, 'validation', step)) validations.add(past.step, past.loss);
 
-  using graphs = new GraphCache(device, weights, objective.buildLoss, {
-    recompute: h.activationCheckpointing,
-    dropout: lora ? h.loraDropout : 0,
-    noise: h.neftuneAlpha,
-  });
-  const layoutOf = (epoch: Epoch): BatchLayout => ({
-    length: epoch.binLength,
-    bins: epoch.bins,
-    wanted: wantedRoom(epoch.mostWanted, epoch.binLength * epoch.bins),
-    ...(objective.countsRows ? { rows: rowRoom(epoch.mostRows) } : {}),
-  });
+  using graphs = new GraphCache(device, weights, objective.buildLoss, graphOptions(spec));
   let program = graphs.get(layoutOf(batches), true);
   announceMissing(log, manifests, validations);
   log.write({
@@ -142,7 +99,7 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
     truncatedRows: data.truncated,
     trainableParameters: parameters.reduce((sum, { value }) => sum + value.shape.reduce((a, b) => a * b, 1), 0),
     parameters: weights.size,
-    bytes: weights.bytes + (head?.bytes ?? 0) + optimizer.bytes + program.bytes,
+    bytes: memory.total,
     backend: device.name,
     blas: device.blas?.name ?? null,
     resumedFrom: step,
@@ -225,27 +182,47 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
         ...(good && { lastGoodStep: good.step }),
       });
     }
-    speed.add(tokens);
+    speed.step(tokens, until - first);
+    const stepEnded = Date.now();
+    const epoch = epochNumber + batchIndex / batches.length;
+    const left = {
+      step,
+      total: totalSteps,
+      epoch,
+      epochs: h.steps === undefined ? h.epochs : totalSteps / stepsOf(batches),
+    };
+    const validationSteps = h.validationSteps ?? h.checkpointSteps;
+    const due = (every: number | undefined): boolean =>
+      step === totalSteps || (every === undefined ? batchIndex >= batches.length : step % every === 0);
+    // Those of this step still come.
+    const times = (every: number | undefined): number => timesLeft(every, left) + (due(every) ? 1 : 0);
     log.write({
       type: 'step',
       step,
-      epoch: epochNumber + batchIndex / batches.length,
+      epoch,
       loss: mean,
       learningRate: rate,
       gradientNorm,
       tokens,
       tokensPerSecond: speed.tokensPerSecond,
-      secondsLeft: speed.secondsPerStep * (totalSteps - step),
+      secondsLeft: speed.secondsLeft({
+        microBatches: ((totalSteps - step) * batches.length) / stepsOf(batches),
+        validations: held.rows.length > 0 ? times(validationSteps) : 0,
+        validationMicroBatches: heldBatches.length,
+        saves: times(h.checkpointSteps),
+      }),
       ...measured?.summary(),
     });
-    const due = (every: number | undefined): boolean =>
-      step === totalSteps || (every === undefined ? batchIndex >= batches.length : step % every === 0);
-    if (due(h.validationSteps ?? h.checkpointSteps)) await validate();
+    if (due(validationSteps)) {
+      await validate();
+      speed.pause('validation');
+    }
     const stopping = h.earlyStoppingPatience !== undefined && validations.withoutImprovement >= h.earlyStoppingPatience;
     // With early stopping the best is what counts: it must be there even where no checkpoint is due.
     const best = h.earlyStoppingPatience !== undefined && validations.bestStep === step;
     if (due(h.checkpointSteps) || best) await save('scheduled');
     else if (Date.now() - lastSave > autosaveSeconds * 1000) await save('autosave');
+    if (lastSave >= stepEnded) speed.pause('save');
     if (stopping) {
       const bestStep = validations.bestStep!;
       log.write({ type: 'early-stop', step, bestStep, bestLoss: validations.at(bestStep)!.loss });
@@ -253,13 +230,6 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
     }
   }
   return 'succeeded';
-}
-
-/** Steps of so many epochs; the last may be a part. */
-function totalOf(epochs: number, steps: (epoch: number) => number): number {
-  let total = 0;
-  for (let epoch = 0; epoch < epochs; epoch++) total += Math.ceil(steps(epoch) * Math.min(1, epochs - epoch));
-  return total;
 }
 
 function announce(log: EventLog, manifest: Manifest, validations: ValidationWatch): void {
