@@ -118,7 +118,7 @@ class LocalEngine implements Engine {
     try {
       using lease = await this.#slot(model.path).lease(model.adapter?.path, stop);
       const { generation, calls } = this.#outputs.plan(rest, lease.file.chatTemplate);
-      const events = streamFrom(lease.process, { ...generation, adapter: model.adapter }, stop);
+      const events = streamFrom(lease.process, { ...generation, owner, adapter: model.adapter }, stop);
       yield* calls ? eventsWithCalls(events, calls) : events;
     } finally {
       leave();

@@ -25,6 +25,8 @@ export const commandSchema = z.discriminatedUnion('type', [
     maxSequences: z.int().min(1).max(maxSequences),
     /** Tokens that one context's memory holds, all sequences together. */
     cacheTokens: z.int().min(1),
+    /** Each sequence has cells of its own there, `contextTokens` of them, which is faster; otherwise they share all. */
+    separate: z.boolean(),
     /** Tokens that prompt and completion may have together. */
     contextTokens: z.int().min(1),
     /** Tokens that one sequence may have that is embedded or judged as a whole. */
@@ -32,7 +34,13 @@ export const commandSchema = z.discriminatedUnion('type', [
     /** Contexts with an adapter that are kept at once. */
     maxAdapters: z.int().min(1),
   }),
-  generationSchema.extend({ type: z.literal('generate'), id, adapter: adapterSchema.optional() }),
+  generationSchema.extend({
+    type: z.literal('generate'),
+    id,
+    /** Only requests of the same owner share what is computed. */
+    owner: z.string(),
+    adapter: adapterSchema.optional(),
+  }),
   /** Counts the tokens of a prompt, and with `tokens` says which. */
   z.strictObject({ type: z.literal('tokenize'), id, input: generationSchema.shape.input, tokens: z.boolean() }),
   /** Computes hidden states of whole sequences, or what a head says of them. */

@@ -20,7 +20,7 @@ export function generationsOf(model: LlamaModel): Generations {
 /** One generation for each choice of a request. */
 export function start(model: LlamaModel, id: number, prompt: Int32Array, settings: Settings): Generation[] {
   const command = generationSchema.parse({ input: { kind: 'tokens', tokens: [...prompt] }, ...settings });
-  return generationsOf(model).start({ type: 'generate', id, ...command }, prompt);
+  return generationsOf(model).start({ type: 'generate', id, owner: 'test', ...command }, prompt);
 }
 
 /** The tokens of each choice and everything that was reported of it. */

@@ -78,7 +78,10 @@ test('token ids are taken as they are, and checked against the vocabulary', asyn
   // The tiny vocabulary begins with the 256 bytes; its twelfth merge, "ll", is the only one in this word.
   const tokens = [...Buffer.from('he'), 256 + 11, ...Buffer.from('o')];
   const { text, usage } = await ask(engine, { model, input: say('hello'), maxTokens: 8 });
-  expect(await ask(engine, { model, input: { kind: 'tokens', tokens }, maxTokens: 8 })).toMatchObject({ text, usage });
+  expect(await ask(engine, { model, input: { kind: 'tokens', tokens }, maxTokens: 8 })).toMatchObject({
+    text,
+    usage: { ...usage, cachedTokens: 3 },
+  });
   await expect(ask(engine, { model, input: { kind: 'tokens', tokens: [320] } })).rejects.toMatchObject({
     code: 'invalid_request',
   });

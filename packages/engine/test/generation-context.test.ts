@@ -59,10 +59,11 @@ function runAll(context: GenerationContext, generations: Generation[], perStep: 
 }
 
 test.each([
-  ['with room for all', 4096],
-  ['with memory for a few at a time', 320],
-])('sequences computed together choose the tokens they would choose alone, %s', (_, cacheTokens) => {
-  using context = new GenerationContext({ model, threads: new ThreadChoice(1, 1), maxSequences: 8, cacheTokens });
+  ['with room for all', { cacheTokens: 4096 }],
+  ['with memory for a few at a time', { cacheTokens: 320 }],
+  ['with memory of their own', { cacheTokens: 4096, separate: true }],
+])('sequences computed together choose the tokens they would choose alone, %s', (_, memory) => {
+  using context = new GenerationContext({ model, threads: new ThreadChoice(1, 1), maxSequences: 8, ...memory });
   const generations = Array.from({ length: 24 }, (_, i) =>
     generationOf(i + 1, promptOf('the sun in the water '.repeat(1 + (i % 6)) + i), 8 + (i % 5) * 8),
   );

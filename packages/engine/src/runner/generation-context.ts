@@ -1,8 +1,10 @@
 import { isAtelierError } from '@atelier/errors';
 import { Batch, LlamaContext, type Adapter, type LlamaModel } from '@atelier/llama';
+import { maxSequences as mostSlots } from '../limits.ts';
 import type { Outcome } from '../protocol.ts';
 import type { Generation } from './generations.ts';
 import type { Step } from './sequence.ts';
+import { SequenceSlots, type Held } from './sequence-slots.ts';
 import { StepPace } from './step-pace.ts';
 import { isGenerating, planStep } from './step-plan.ts';
 import { ThreadChoice } from './thread-choice.ts';
@@ -20,23 +22,25 @@ export type GenerationContextOptions = {
   maxSequences: number;
   /** Tokens that the context's memory holds, all sequences together. */
   cacheTokens: number;
+  /** Whether each sequence has an equal part of them; they share all otherwise. */
+  separate?: boolean;
 };
+
+/** Kept for a next turn, cells that all share make every step longer. */
+const mostKeptShare = 1 / 2;
 
 type Member = Generation & { /** The sequence's number in the context. */ slot: number };
 
 /**
  * Continuous batching over one native context: waiting sequences join when there is room, each step computes one batch for
- * all that are in, and those that finish leave. All sequences share the context's memory; the choices of a request have
- * their prompt computed once.
+ * all that are in, and those that finish leave. What prompts of one owner have in common is computed once.
  */
 export class GenerationContext implements Disposable {
   readonly #model: LlamaModel;
   readonly #context: LlamaContext;
   readonly #batch: Batch;
   readonly #cacheTokens: number;
-  /** The memory of recurrent models is no list of positions of which a part could be copied. */
-  readonly #sharesPrompts: boolean;
-  readonly #freeSlots: number[];
+  readonly #slots: SequenceSlots;
   #waiting: Generation[] = [];
   /** Oldest first. */
   #active: Member[] = [];
@@ -46,22 +50,31 @@ export class GenerationContext implements Disposable {
   completionTokens = 0;
   computedTokens = 0;
 
-  constructor({ model, adapter, threads, maxSequences, cacheTokens }: GenerationContextOptions) {
+  constructor({ model, adapter, threads, maxSequences, cacheTokens, separate = false }: GenerationContextOptions) {
+    // The memory of recurrent models is no list of positions of which a part could be copied.
+    const canCut = !model.isRecurrent;
+    const unified = !separate || !canCut;
+    const slots = unified ? Math.min(2 * maxSequences, mostSlots) : maxSequences;
     this.#model = model;
     this.#context = new LlamaContext(model, {
       nCtx: cacheTokens,
       nBatch: batchTokens,
       nUbatch: batchTokens,
-      nSeqMax: maxSequences,
-      // One memory for all: a sequence may grow to the model's limit while others are short.
-      kvUnified: true,
+      nSeqMax: slots,
+      kvUnified: unified,
     });
     if (adapter) this.#context.setAdapters([adapter]);
     this.#batch = new Batch(model.native, batchTokens);
     this.#threads = threads;
-    this.#sharesPrompts = !model.isRecurrent;
     this.#cacheTokens = Math.min(cacheTokens, this.#context.nCtx);
-    this.#freeSlots = Array.from({ length: maxSequences }, (_, slot) => maxSequences - 1 - slot);
+    this.#slots = new SequenceSlots(this.#context.memory, {
+      slots,
+      mostUsed: maxSequences,
+      unified,
+      slotTokens: this.#context.nCtxSeq,
+      mostKept: unified ? this.#cacheTokens * mostKeptShare : this.#cacheTokens,
+      canCut,
+    });
     this.#warmUp();
   }
 
@@ -91,9 +104,12 @@ export class GenerationContext implements Disposable {
     const promptTokens = this.#pace.promptTokens(this.#active.some(isGenerating), batchTokens);
     const { slices, evicted } = planStep(this.#active, { batchTokens, promptTokens, cacheTokens: this.#cacheTokens });
     for (const member of evicted) this.#evict(member);
+    this.#forgetKept();
 
     const outputs: { member: Member; index: number }[] = [];
     this.#batch.clear();
+    // Parts of the memory that are next to each other are computed together.
+    slices.sort((a, b) => a.member.slot - b.member.slot);
     for (const { member, count } of slices) {
       const { tokens, cached } = member.sequence;
       for (let pos = cached; pos < cached + count; pos++) {
@@ -141,39 +157,41 @@ export class GenerationContext implements Disposable {
 
   /**
    * Sequences join when what they bring fits beside all that the others have, so that they are not evicted at once. One
-   * whose prompt is just being computed for another choice of its request lets others pass.
+   * whose prompt begins as another's does that is just being computed lets others pass.
    */
   #admit(): void {
-    if (this.#waiting.length === 0 || this.#freeSlots.length === 0) return;
+    if (this.#waiting.length === 0 || this.#slots.free === 0) return;
     let taken = this.#active.reduce((sum, { sequence }) => sum + sequence.tokens.length + 1, 0);
     const staying: Generation[] = [];
     for (const [at, generation] of this.#waiting.entries()) {
-      const { id, tokens, promptTokens } = generation.sequence;
-      const siblings = this.#active.filter(({ sequence }) => sequence.id === id);
-      const ready = siblings.find(({ sequence }) => sequence.cached >= promptTokens);
-      if (this.#sharesPrompts && siblings.length > 0 && !ready) {
+      const { owner, sequence } = generation;
+      const { tokens, reuse } = sequence;
+      const running = this.#active.map(heldBy);
+      const computing = this.#active.filter((member) => !isGenerating(member)).map(heldBy);
+      const reusable = this.#slots.reusable(owner, tokens, running);
+      if (this.#slots.worthWaiting(owner, tokens, computing, reusable)) {
         staying.push(generation);
         continue;
       }
       taken += tokens.length + 1;
-      const full = this.#freeSlots.length === 0 || (taken > this.#cacheTokens && this.#active.length > 0);
+      const full = this.#slots.free === 0 || (taken > this.#cacheTokens && this.#active.length > 0);
       if (full) {
         staying.push(...this.#waiting.slice(at));
         break;
       }
-      const member = { ...generation, slot: this.#freeSlots.pop()! };
-      if (ready) this.#sharePrompt(ready, member);
-      this.#active.push(member);
+      const { slot, cached } = this.#slots.take(owner, tokens, running);
+      sequence.cached = cached;
+      reuse.tokens ??= Math.min(cached, sequence.promptTokens);
+      this.#active.push({ ...generation, slot });
     }
     this.#waiting = staying;
   }
 
-  /** Only the prompt's last token is computed again, for what it says of the next one. */
-  #sharePrompt({ slot: source, sequence: { promptTokens } }: Member, { slot, sequence }: Member): void {
-    // The memory of a sliding window may have lost the beginning.
-    if (!this.#sharesPrompts || promptTokens < 2 || this.#context.memory.posMin(source) !== 0) return;
-    this.#context.memory.copy(source, slot, 0, promptTokens - 1);
-    sequence.cached = promptTokens - 1;
+  /** Those who are in need their cells, and one more each, before what is kept for others to come. */
+  #forgetKept(): void {
+    const needed = this.#active.reduce((sum, { sequence }) => sum + sequence.tokens.length + 1, 0);
+    while (this.#slots.keptTokens > 0 && needed + this.#slots.keptTokens > this.#cacheTokens)
+      this.#slots.forgetOldest();
   }
 
   #advance(member: Member, index: number): Outcome[] {
@@ -209,6 +227,7 @@ export class GenerationContext implements Disposable {
 
   /** The memory is fuller than counted, as that of sliding windows can be: the youngest has to wait. */
   #makeRoom(): Outcome[] {
+    if (this.#slots.forgetOldest()) return [];
     const youngest = this.#active.at(-1)!;
     if (this.#active.length > 1) {
       this.#evict(youngest);
@@ -222,19 +241,17 @@ export class GenerationContext implements Disposable {
 
   /** Back to the head of the line, to be computed again from its first token. */
   #evict(member: Member): void {
-    this.#release(member);
+    this.#active = this.#active.filter((each) => each !== member);
+    this.#slots.drop(member.slot);
     member.sequence.cached = 0;
     this.#waiting.unshift(member);
   }
 
   #leave(member: Member): void {
-    this.#release(member);
+    this.#active = this.#active.filter((each) => each !== member);
+    this.#slots.keep(heldBy(member));
     member.chooser[Symbol.dispose]();
   }
-
-  #release(member: Member): void {
-    this.#active = this.#active.filter((each) => each !== member);
-    this.#context.memory.remove(member.slot);
-    this.#freeSlots.push(member.slot);
-  }
 }
+
+const heldBy = ({ owner, slot, sequence: { tokens, cached } }: Member): Held => ({ owner, slot, tokens, cached });

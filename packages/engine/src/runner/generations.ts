@@ -11,7 +11,11 @@ import { Sequence } from './sequence.ts';
 import { TokenChooser } from './token-chooser.ts';
 
 /** A sequence and who decides on its tokens. */
-export type Generation = { sequence: Sequence; chooser: TokenChooser };
+export type Generation = {
+  /** Who may profit from what it computes. */ owner: string;
+  sequence: Sequence;
+  chooser: TokenChooser;
+};
 
 /** A mark at the end of a prompt is found among so many tokens. */
 const longestMarkTokens = 32;
@@ -40,20 +44,31 @@ export class Generations implements Disposable {
   /** One generation for each choice of a request. Throws `invalid_request`. */
   start(command: GenerateCommand, prompt: Int32Array): Generation[] {
     const { vocab } = this.#model;
-    const { id, maxTokens = Infinity, minTokens, stop, stopTokens, sampling, logprobs } = command;
+    const { id, owner, maxTokens = Infinity, minTokens, stop, stopTokens, sampling, logprobs } = command;
     if (stopTokens.some((token) => token >= vocab.size))
       throw new AtelierError('invalid_request', { reason: `the vocabulary has ${vocab.size} tokens` });
     const marks = command.reasoning === 'apart' && command.input.kind === 'chat' ? this.#marks : undefined;
     const open = marks !== undefined && this.#endsWith(prompt, marks.start);
     const visible = this.#visible(command.visibleTokens, marks);
     const bytesOf = (token: number) => vocab.pieceBytes(token, visible.has(token));
+    const reuse = {};
     using made = new DisposableStack();
     const generations = Array.from({ length: command.choices }, (_, choice): Generation => {
       const sampler = made.use(createSampler(this.#model, sampling, prompt, this.#contextTokens, choice));
       const gate = made.use(this.#gate(command, marks, open, bytesOf));
       const splitter = marks && new ReasoningSplitter(marks, open);
       return {
-        sequence: new Sequence({ id, choice, prompt, maxTokens, contextTokens: this.#contextTokens, stop, splitter }),
+        owner,
+        sequence: new Sequence({
+          id,
+          choice,
+          prompt,
+          reuse,
+          maxTokens,
+          contextTokens: this.#contextTokens,
+          stop,
+          splitter,
+        }),
         chooser: new TokenChooser({
           sampler,
           gate,

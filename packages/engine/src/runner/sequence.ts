@@ -7,6 +7,8 @@ export type SequenceOptions = {
   id: number;
   choice?: number;
   prompt: ArrayLike<number>;
+  /** The choices of a request have the same; its sequences that start later may find more in memory. */
+  reuse?: Reuse;
   /** Most tokens to generate. */
   maxTokens: number;
   /** Most tokens of prompt and text together. */
@@ -15,6 +17,9 @@ export type SequenceOptions = {
   /** Where thoughts are told from text. */
   splitter?: ReasoningSplitter | undefined;
 };
+
+/** How many of a request's prompt tokens the memory held from before it, once that is known. */
+export type Reuse = { tokens?: number };
 
 export type Step = {
   text: string;
@@ -34,8 +39,7 @@ export class Sequence {
   /** How many of the tokens the context's memory holds. */
   cached = 0;
   readonly promptTokens: number;
-  /** How many of the prompt's tokens the memory held from before this request. */
-  cachedPromptTokens = 0;
+  readonly reuse: Reuse;
   readonly #end: number;
   readonly #stops: StopMatcher;
   readonly #splitter: ReasoningSplitter | undefined;
@@ -47,18 +51,19 @@ export class Sequence {
   /** Of tokens that are not shown yet, with the character at which each begins. */
   #logprobs: { start: number; logprob: TokenLogprob }[] = [];
 
-  constructor({ id, choice = 0, prompt, maxTokens, contextTokens, stop, splitter }: SequenceOptions) {
+  constructor({ id, choice = 0, prompt, reuse = {}, maxTokens, contextTokens, stop, splitter }: SequenceOptions) {
     this.id = id;
     this.choice = choice;
     this.tokens = Array.from(prompt);
     this.promptTokens = this.tokens.length;
+    this.reuse = reuse;
     this.#end = Math.min(this.promptTokens + maxTokens, contextTokens);
     this.#stops = new StopMatcher(stop);
     this.#splitter = splitter;
   }
 
   get usage(): Usage {
-    return { promptTokens: this.promptTokens, cachedTokens: this.cachedPromptTokens, completionTokens: this.generated };
+    return { promptTokens: this.promptTokens, cachedTokens: this.reuse.tokens ?? 0, completionTokens: this.generated };
   }
 
   get generated(): number {
