@@ -73,6 +73,18 @@ export const runEventSchema = z.discriminatedUnion('type', [
     spearman: z.number().exactOptional(),
     rewardMargin: z.number().exactOptional(),
   }),
+  /** At a validation, the model's most likely answer to a prompt, as the spec asks for in `samples`. */
+  z.object({
+    type: z.literal('sample'),
+    at,
+    step,
+    /** Of a conversation its last message. */
+    prompt: z.string(),
+    expected: z.string().exactOptional(),
+    text: z.string(),
+    /** The model ended it; false: it was cut at `maxTokens`. */
+    ended: z.boolean(),
+  }),
   /** `path` is relative to the run directory; `file` inside it is the adapter (LoRA) or the model (full), GGUF; `head` the file beside it of tasks that have one. */
   z.object({
     type: z.literal('checkpoint'),

@@ -24,12 +24,13 @@ const dataPlanSchema = z.object({
 export type DataPlan = z.infer<typeof dataPlanSchema>;
 
 const memoryPlanSchema = z.object({
-  /** Bytes on the device: weights with adapters and their gradients, the head, the optimizer's, the graphs of training and of validation. */
+  /** Bytes on the device: weights with adapters and their gradients, the head, the optimizer's, the graphs of training, of validation and of samples. */
   weights: count,
   head: count,
   optimizer: count,
   trainingGraph: count,
   validationGraph: count,
+  sampleGraph: count,
   /** The process beside them: the program, its libraries and the data, as large as it will be. */
   process: count,
   /** Copies on their way to files of checkpoints. */

@@ -159,6 +159,15 @@ export const taskSettingsSchema = z.strictObject({
 });
 export type TaskSettings = z.infer<typeof taskSettingsSchema>;
 
+const samplesSchema = z.strictObject({
+  /** None: those of the first validation records. */
+  prompts: z.array(z.string().min(1).max(100_000)).max(16).default([]),
+  /** Prompts that are asked; 0 turns samples off. */
+  count: z.int().min(0).max(16).default(0),
+  /** Tokens of an answer at most; each takes a pass over all prompts. */
+  maxTokens: z.int().min(1).max(512).default(32),
+});
+
 export const runSpecSchema = z.strictObject({
   version: z.literal(1),
   task: z.enum(tasks),
@@ -172,6 +181,8 @@ export const runSpecSchema = z.strictObject({
   validation: z.array(z.string().min(1)).default([]),
   /** How a completion record becomes text: through the model's chat template, or as it is. */
   promptFormat: z.enum(['chat', 'raw']).default('chat'),
+  /** What the model is asked at each validation, in tasks that write text: a `sample` event each. */
+  samples: samplesSchema.prefault({}),
   hyperParameters: hyperParametersSchema.prefault({}),
   seed: z.int().min(0).max(0xffff_ffff).default(0),
   /** Native threads; absent: one per core. */

@@ -28,6 +28,7 @@ import type { EventLog } from './event-log.ts';
 import { graphOptions, loraOptions, servedFile, trainedParameters } from './method.ts';
 import { requireRoom } from './preflight/require-room.ts';
 import { readRun, settingOf } from './read-run.ts';
+import { answerSamples, readSamples } from './samples.ts';
 import { Speedometer, timesLeft } from './speedometer.ts';
 import { planSteps } from './steps.ts';
 import { DivergenceWatch, pastEvents, ValidationWatch } from './watch.ts';
@@ -46,10 +47,12 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
   using device = Device.open({ gpu: spec.gpu, threads: spec.threads });
   const lora = loraOptions(spec);
   using weights = Weights.reserve(device, baseModel, base, lora);
-  const objective = await createObjective(settingOf(run, device, weights));
+  const setting = settingOf(run, device, weights);
+  const objective = await createObjective(setting);
+  const samples = await readSamples(setting);
   using head = objective.head;
   const { training: data, validation: held } = objective;
-  const memory = await requireRoom({ spec, baseModel, base, objective });
+  const memory = await requireRoom({ spec, baseModel, base, objective, samples });
   await weights.fill();
   const stopped = await objective.prepare?.({ directory, spec: specHash, stop });
   if (stopped) return stopped;
@@ -131,6 +134,8 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
     lastSave = Date.now();
   };
   const validate = async (): Promise<void> => {
+    for (const answer of await answerSamples(setting, samples, stop.requested))
+      log.write({ type: 'sample', step, ...answer });
     if (held.rows.length === 0) return;
     const measured = await validation(objective, heldBatches, graphs.get(layoutOf(heldBatches), false));
     log.write({ type: 'validation', step, best: validations.add(step, measured.loss), ...measured });
@@ -207,7 +212,7 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
       tokensPerSecond: speed.tokensPerSecond,
       secondsLeft: speed.secondsLeft({
         microBatches: ((totalSteps - step) * batches.length) / stepsOf(batches),
-        validations: held.rows.length > 0 ? times(validationSteps) : 0,
+        validations: held.rows.length > 0 || samples.layout ? times(validationSteps) : 0,
         validationMicroBatches: heldBatches.length,
         saves: times(h.checkpointSteps),
       }),

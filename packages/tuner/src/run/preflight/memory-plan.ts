@@ -9,8 +9,11 @@ import { Device } from '../../graph/device.ts';
 import { Weights } from '../../models/weights.ts';
 import type { Objective, RowSize } from '../../objectives/objective.ts';
 import { Optimizer } from '../../optimizers/optimizer.ts';
+import { nextTokenLoss } from '../../objectives/generation.ts';
+import type { BatchLayout } from '../batch.ts';
 import { BatchProgram } from '../batch-program.ts';
 import { adapterIsServed, graphOptions, loraOptions, trainedParameters } from '../method.ts';
+import type { Samples } from '../samples.ts';
 import { planSteps } from '../steps.ts';
 
 /** What a process that has read its data still grows by in its first steps (compiled code, heap), measured. */
@@ -24,27 +27,28 @@ export type PlannedRun = {
   /** Absolute path, and its header. */
   readonly baseModel: string;
   readonly base: GgufFile;
+  readonly samples: Samples;
   readonly objective: Pick<Objective, 'training' | 'validation' | 'buildLoss' | 'countsRows' | 'head'>;
 };
 
-export async function planMemory({ spec, baseModel, base, objective }: PlannedRun): Promise<MemoryPlan> {
+export async function planMemory({ spec, baseModel, base, objective, samples }: PlannedRun): Promise<MemoryPlan> {
   using device = Device.open({ gpu: spec.gpu, threads: spec.threads ?? availableParallelism(), planning: true });
   using weights = Weights.reserve(device, baseModel, base, loraOptions(spec));
   await weights.fill();
   using optimizer = new Optimizer(device, trainedParameters(weights, objective.head), spec.hyperParameters);
   const { training, validation } = clamped(spec, weights.config.context, objective);
   const steps = planSteps(spec, weights, training, validation, objective.countsRows);
-  const graphBytes = (train: boolean): number => {
-    const layout = steps.layoutOf(train ? steps.batchesOf(0) : steps.validation);
-    using program = new BatchProgram(device, weights, objective.buildLoss, layout, { train, ...graphOptions(spec) });
+  const graphBytes = (layout: BatchLayout, train: boolean, buildLoss = objective.buildLoss): number => {
+    using program = new BatchProgram(device, weights, buildLoss, layout, { train, ...graphOptions(spec) });
     return program.bytes;
   };
   const parts = {
     weights: weights.bytes,
     head: objective.head?.bytes ?? 0,
     optimizer: optimizer.bytes,
-    trainingGraph: graphBytes(true),
-    validationGraph: validation.length > 0 ? graphBytes(false) : 0,
+    trainingGraph: graphBytes(steps.layoutOf(steps.batchesOf(0)), true),
+    validationGraph: validation.length > 0 ? graphBytes(steps.layoutOf(steps.validation), false) : 0,
+    sampleGraph: samples.layout ? graphBytes(samples.layout, false, nextTokenLoss) : 0,
     process: process.memoryUsage.rss() + heapGrowth,
     files: Math.min(deadBuffers, (adapterIsServed(spec) ? 0 : 4 * weights.size) + optimizer.bytes),
   };

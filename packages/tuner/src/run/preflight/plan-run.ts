@@ -6,6 +6,7 @@ import { createObjective } from '../../objectives/create-objective.ts';
 import { BatchProgram } from '../batch-program.ts';
 import { graphOptions, loraOptions } from '../method.ts';
 import { readRun, settingOf, type ReadRun } from '../read-run.ts';
+import { readSamples } from '../samples.ts';
 import { planSteps, type Steps } from '../steps.ts';
 import { planData } from './data-plan.ts';
 import { fittingSettings, memoryLimit, planMemory } from './memory-plan.ts';
@@ -17,7 +18,8 @@ export async function planRun(directory: string, { time }: { time: boolean }): P
   const h = spec.hyperParameters;
   using device = Device.open({ gpu: spec.gpu, threads: spec.threads, planning: true });
   using weights = Weights.reserve(device, baseModel, base, loraOptions(spec));
-  const objective = await createObjective(settingOf(run, device, weights));
+  const setting = settingOf(run, device, weights);
+  const objective = await createObjective(setting);
   using _head = objective.head;
   const { training, validation, countsRows } = objective;
   const steps = planSteps(spec, weights, training.rows, validation.rows, countsRows);
@@ -25,7 +27,7 @@ export async function planRun(directory: string, { time }: { time: boolean }): P
   const total = steps.total();
   const positions = batches.binLength * batches.bins;
   const epochs = h.steps === undefined ? h.epochs : total / steps.stepsOf(batches);
-  const planned = { spec, baseModel, base, objective };
+  const planned = { spec, baseModel, base, objective, samples: await readSamples(setting) };
   const memory = await planMemory(planned);
   const { limit, limitOf } = memoryLimit(spec);
   const fits = memory.total <= limit;
