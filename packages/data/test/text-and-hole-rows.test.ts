@@ -92,6 +92,23 @@ describe('a text longer than a row', () => {
   });
 });
 
+describe('the weight of a record', () => {
+  it('multiplies what is learnt from it, its prompt too where that is learnt, and 0 leaves it out', async () => {
+    const record = { kind: 'completion' as const, prompt: 'ab', completion: 'cd' };
+    const weightsOf = async (records: DatasetRecord[], options: Partial<Builder> = {}) =>
+      (await rowsOf(tokenizer(), records, options)).map(({ weights }) => [...weights]);
+    const [plain] = await weightsOf([record]);
+    const records = [record, { ...record, weight: 2.5 }, { ...record, weight: 0 }];
+    expect(await weightsOf(records)).toEqual([plain, plain!.map((weight) => weight * 2.5)]);
+    expect(plain).toContain(0);
+    expect(await weightsOf([{ ...record, weight: 4 }], { promptWeight: 0.25 })).toEqual([
+      plain!.map((weight, at) => (at === 0 ? 0 : weight === 0 ? 1 : 4)),
+    ]);
+    const text = await weightsOf([{ kind: 'text', text: 'abc', weight: 3 }]);
+    expect(text[0]!.slice(1).every((weight) => weight === 3)).toBe(true);
+  });
+});
+
 describe('a text with a hole', () => {
   const record = { kind: 'fim', prefix: 'aaabbb', middle: 'mmm', suffix: 'yyyzzz' } as const;
 

@@ -68,6 +68,17 @@ describe('a run', () => {
     ]);
   });
 
+  it('takes checkpoints by a share of all steps, ten apart at least', async () => {
+    const stepsOf = async (hyperParameters: object) => {
+      const dir = directory();
+      await writeRun(dir, model, { hyperParameters: { batchTokens: 64, ...hyperParameters } });
+      expect(await run(dir)).toBe(0);
+      return (await events(dir)).filter((event) => event.type === 'checkpoint').map(({ step }) => step);
+    };
+    expect(await stepsOf({ steps: 25, checkpointFraction: 0.1 })).toEqual([10, 20, 25]);
+    expect(await stepsOf({ steps: 30, checkpointFraction: 0.4 })).toEqual([12, 24, 30]);
+  });
+
   it('takes a part of a pass', async () => {
     const dir = directory();
     await writeRun(dir, model, { hyperParameters: { epochs: 1.5, batchTokens: 128, shuffle: false } });

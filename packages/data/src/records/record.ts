@@ -2,23 +2,29 @@
 import { z } from 'zod';
 import { chatMessageSchema, toolSchema } from './message.ts';
 
+/** Multiplies the record's loss, 1 when absent. */
+const weight = z.number().min(0).exactOptional();
+
 const conversationRecordSchema = z.object({
   kind: z.literal('conversation'),
+  weight,
   messages: z.array(chatMessageSchema).min(1),
   tools: z.array(toolSchema).exactOptional(),
 });
 
 const completionRecordSchema = z.object({
   kind: z.literal('completion'),
+  weight,
   prompt: z.string(),
   completion: z.string(),
 });
 
-const textRecordSchema = z.object({ kind: z.literal('text'), text: z.string() });
+const textRecordSchema = z.object({ kind: z.literal('text'), weight, text: z.string() });
 
 /** A text with a hole: `middle` belongs between `prefix` and `suffix`. */
 const fimRecordSchema = z.object({
   kind: z.literal('fim'),
+  weight,
   prefix: z.string(),
   middle: z.string(),
   suffix: z.string(),
@@ -36,8 +42,7 @@ const labelsSchema = z.record(
 const judged = {
   kind: z.literal('labelled'),
   labels: labelsSchema,
-  /** Multiplies the record's loss, 1 when absent. */
-  weight: z.number().min(0).exactOptional(),
+  weight,
 };
 
 /** Something to classify or rate, a text or a conversation, with its labels. */

@@ -104,8 +104,10 @@ export const hyperParametersSchema = z.strictObject({
   undesirableWeight: z.number().positive().max(1000).default(1),
   /** Recompute each layer's forward inside its backward: less memory, more arithmetic. */
   activationCheckpointing: z.boolean().default(false),
-  /** Optimizer steps between checkpoints; absent: one at the end of each epoch. */
+  /** Optimizer steps between checkpoints; absent: as checkpointFraction says, else one at the end of each epoch. */
   checkpointSteps: count.optional(),
+  /** The same as a share of all steps, yet never fewer than 10 steps; counts while `checkpointSteps` is absent. */
+  checkpointFraction: z.number().gt(0).max(1).optional(),
   /** Optimizer steps between validations; absent: one at each checkpoint. */
   validationSteps: count.optional(),
   /** Checkpoints whose optimizer state is kept for resuming; weights of all are kept. */

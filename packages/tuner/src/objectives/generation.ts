@@ -35,6 +35,7 @@ export async function readTokenRows(
       ...model,
       promptFormat: model.template === undefined ? 'raw' : spec.promptFormat,
       maxTokens: limit,
+      promptWeight,
       fim: { suffixFirstShare: spec.hyperParameters.fimSuffixFirstShare, seed: spec.seed },
     });
     const rows: TokenRow[] = [];
@@ -45,8 +46,6 @@ export async function readTokenRows(
         truncated++;
         kept = { tokens: row.tokens.slice(0, limit), weights: row.weights.slice(0, limit) };
       }
-      if (promptWeight > 0)
-        kept = { tokens: kept.tokens, weights: kept.weights.map((weight) => (weight > 0 ? weight : promptWeight)) };
       if (supervisedTokens(kept.weights) > 0) rows.push(kept);
     }
     if (rows.length === 0) throw new AtelierError('training_failed', { reason: 'no row has anything to learn from' });

@@ -1,5 +1,5 @@
 /** How a run's data becomes micro-batches and optimizer steps: what the trainer does, and what a plan says of it. */
-import type { RunSpec } from '../contract/index.ts';
+import type { HyperParameters, RunSpec } from '../contract/index.ts';
 import type { ModelConfig } from '../models/config.ts';
 import type { RowSize } from '../objectives/objective.ts';
 import type { BatchLayout } from './batch.ts';
@@ -49,4 +49,16 @@ function totalOf(epochs: number, steps: (epoch: number) => number): number {
   let total = 0;
   for (let epoch = 0; epoch < epochs; epoch++) total += Math.ceil(steps(epoch) * Math.min(1, epochs - epoch));
   return total;
+}
+
+/** What checkpointFraction asks for is never closer together than this. */
+const fewestCheckpointSteps = 10;
+
+/** Optimizer steps between checkpoints of a run of `total`; undefined: one at the end of each epoch. */
+export function checkpointStepsOf(
+  { checkpointSteps, checkpointFraction }: Pick<HyperParameters, 'checkpointSteps' | 'checkpointFraction'>,
+  total: number,
+): number | undefined {
+  if (checkpointSteps !== undefined || checkpointFraction === undefined) return checkpointSteps;
+  return Math.max(fewestCheckpointSteps, Math.round(checkpointFraction * total));
 }

@@ -30,7 +30,7 @@ import { requireRoom } from './preflight/require-room.ts';
 import { readRun, settingOf } from './read-run.ts';
 import { answerSamples, readSamples } from './samples.ts';
 import { Speedometer, timesLeft } from './speedometer.ts';
-import { planSteps } from './steps.ts';
+import { checkpointStepsOf, planSteps } from './steps.ts';
 import { DivergenceWatch, pastEvents, ValidationWatch } from './watch.ts';
 
 /** How a run ended. `interrupted` means: saved, to be resumed. */
@@ -65,6 +65,7 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
   let epochNumber = 0;
   let batches = batchesOf(0);
 
+  const checkpointSteps = checkpointStepsOf(h, totalSteps);
   const state: StateTensor[] = [
     ...parameters.map(({ name, value }) => ({ name, shape: value.shape, tensor: value.tensor })),
     ...[...optimizer.state].map(([name, tensor]) => ({
@@ -196,7 +197,7 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
       epoch,
       epochs: h.steps === undefined ? h.epochs : totalSteps / stepsOf(batches),
     };
-    const validationSteps = h.validationSteps ?? h.checkpointSteps;
+    const validationSteps = h.validationSteps ?? checkpointSteps;
     const due = (every: number | undefined): boolean =>
       step === totalSteps || (every === undefined ? batchIndex >= batches.length : step % every === 0);
     // Those of this step still come.
@@ -214,7 +215,7 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
         microBatches: ((totalSteps - step) * batches.length) / stepsOf(batches),
         validations: held.rows.length > 0 || samples.layout ? times(validationSteps) : 0,
         validationMicroBatches: heldBatches.length,
-        saves: times(h.checkpointSteps),
+        saves: times(checkpointSteps),
       }),
       ...measured?.summary(),
     });
@@ -225,7 +226,7 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
     const stopping = h.earlyStoppingPatience !== undefined && validations.withoutImprovement >= h.earlyStoppingPatience;
     // With early stopping the best is what counts: it must be there even where no checkpoint is due.
     const best = h.earlyStoppingPatience !== undefined && validations.bestStep === step;
-    if (due(h.checkpointSteps) || best) await save('scheduled');
+    if (due(checkpointSteps) || best) await save('scheduled');
     else if (Date.now() - lastSave > autosaveSeconds * 1000) await save('autosave');
     if (lastSave >= stepEnded) speed.pause('save');
     if (stopping) {
@@ -237,6 +238,28 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
   return 'succeeded';
 }
 
+<<<<<<< HEAD
+=======
+/** What checkpointFraction asks for is never closer together than this. */
+const fewestCheckpointSteps = 10;
+
+/** Optimizer steps between checkpoints; undefined: one at the end of each epoch. */
+function checkpointStepsOf(
+  { checkpointSteps, checkpointFraction }: HyperParameters,
+  total: number,
+): number | undefined {
+  if (checkpointSteps !== undefined || checkpointFraction === undefined) return checkpointSteps;
+  return Math.max(fewestCheckpointSteps, Math.round(checkpointFraction * total));
+}
+
+/** Steps of so many epochs; the last may be a part. */
+function totalOf(epochs: number, steps: (epoch: number) => number): number {
+  let total = 0;
+  for (let epoch = 0; epoch < epochs; epoch++) total += Math.ceil(steps(epoch) * Math.min(1, epochs - epoch));
+  return total;
+}
+
+>>>>>>> e20cc57 (data, tuner: every record may weigh more or less; checkpoints by a share of all steps)
 function announce(log: EventLog, manifest: Manifest, validations: ValidationWatch): void {
   if (manifest.reason !== 'scheduled' || !manifest.weights) return;
   const measured = validations.at(manifest.step);
