@@ -238,28 +238,6 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
   return 'succeeded';
 }
 
-<<<<<<< HEAD
-=======
-/** What checkpointFraction asks for is never closer together than this. */
-const fewestCheckpointSteps = 10;
-
-/** Optimizer steps between checkpoints; undefined: one at the end of each epoch. */
-function checkpointStepsOf(
-  { checkpointSteps, checkpointFraction }: HyperParameters,
-  total: number,
-): number | undefined {
-  if (checkpointSteps !== undefined || checkpointFraction === undefined) return checkpointSteps;
-  return Math.max(fewestCheckpointSteps, Math.round(checkpointFraction * total));
-}
-
-/** Steps of so many epochs; the last may be a part. */
-function totalOf(epochs: number, steps: (epoch: number) => number): number {
-  let total = 0;
-  for (let epoch = 0; epoch < epochs; epoch++) total += Math.ceil(steps(epoch) * Math.min(1, epochs - epoch));
-  return total;
-}
-
->>>>>>> e20cc57 (data, tuner: every record may weigh more or less; checkpoints by a share of all steps)
 function announce(log: EventLog, manifest: Manifest, validations: ValidationWatch): void {
   if (manifest.reason !== 'scheduled' || !manifest.weights) return;
   const measured = validations.at(manifest.step);
