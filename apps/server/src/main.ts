@@ -113,7 +113,9 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
         environment: childEnvironment(),
         gpu: config.gpu,
         logger: loggers.engine,
+        maxRunning: config.engineRunning,
         ...(config.threads !== null && { threads: config.threads }),
+        ...(config.engineMemory !== null && { memoryBytes: config.engineMemory }),
       }),
     );
   addEngineMetrics(registry, engine);

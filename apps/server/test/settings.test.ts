@@ -16,6 +16,8 @@ describe('the configuration', () => {
       port: 8400,
       publicUrl: null,
       gpu: 'auto',
+      engineMemory: null,
+      engineRunning: 16,
       threads: null,
       trainingJobs: 1,
       trainingSeconds: 86_400,

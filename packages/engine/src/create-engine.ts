@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import path from 'node:path';
 import { AtelierError } from '@atelier/errors';
 import { Admission } from './admission.ts';
@@ -22,7 +22,7 @@ import { maxSequences } from './limits.ts';
 import type { EngineLogger } from './logger.ts';
 import { eventsWithCalls } from './tools/call-events.ts';
 import { OutputPlanner } from './output-plan.ts';
-import { planMemory } from './memory-plan.ts';
+import { estimateMemory, planMemory } from './memory-plan.ts';
 import type { ModelFile } from './model-check.ts';
 import { ModelSlot } from './model-slot.ts';
 import type { LoadCommand } from './protocol.ts';
@@ -45,6 +45,11 @@ export type EngineOptions = {
   gpu?: LoadCommand['gpu'];
   /** Native threads of each runner, at most; absent: one per core. */
   threads?: number;
+  /**
+   * Bytes that all models may take together, by what is known of their files before they are loaded; those idle for longest
+   * make room for another. Absent: a little more than half of the machine's memory.
+   */
+  memoryBytes?: number;
   /** Generations that run at once. */
   maxRunning?: number;
   /** Generations that wait for one of these to end; the next is refused. */
@@ -55,12 +60,15 @@ export type EngineOptions = {
   maxAdapters?: number;
   /**
    * Memory for the keys and values of one context, in bytes; a base model has one context without adapter and one for
-   * each adapter. Absent: half the size of the model's file, and at least 128 MiB.
+   * each adapter. Absent: half the size of the model's file, and at least 128 MiB and a sixteenth of `memoryBytes`.
    */
   cacheBytes?: number;
   /** A model that nobody has used for so long is unloaded. */
   idleUnloadMs?: number;
 };
+
+/** Of the machine's memory; training and the rest of the platform have the other part. */
+const memoryShare = 0.6;
 
 /** Runs models on this machine, each base model in a process of its own. */
 export function createEngine(options: EngineOptions): Engine {
@@ -73,6 +81,7 @@ export function createEngine(options: EngineOptions): Engine {
     maxRunners: 4,
     maxAdapters: 8,
     idleUnloadMs: 600_000,
+    memoryBytes: Math.floor(totalmem() * memoryShare),
     ...options,
   });
 }
@@ -93,7 +102,7 @@ class LocalEngine implements Engine {
   constructor(settings: Settings) {
     this.#settings = settings;
     this.#admission = new Admission(settings);
-    this.#places = new RunnerPlaces(settings.maxRunners, this.#slots);
+    this.#places = new RunnerPlaces(settings, this.#slots);
   }
 
   async load(ref: ModelRef, signal?: AbortSignal): Promise<ModelInfo> {
@@ -123,6 +132,11 @@ class LocalEngine implements Engine {
     } finally {
       leave();
     }
+  }
+
+  async pin(ref: ModelRef, signal?: AbortSignal): Promise<Disposable> {
+    const { path: file } = parseRequest(modelRefSchema, ref);
+    return await this.#slot(file).pin(this.#stopOn(signal));
   }
 
   async tokenize(request: TokenizeRequest, signal?: AbortSignal): Promise<TokenCount> {
@@ -202,7 +216,7 @@ class LocalEngine implements Engine {
         logger: this.#settings.logger,
         quarantine: this.#quarantine,
         loadCommand: (name, checked) => this.#loadCommand(name, checked),
-        takePlace: () => this.#places.take(),
+        takePlace: (checked) => this.#places.take(model, estimateMemory(checked, planMemory(checked, this.#settings))),
         idleUnloadMs: this.#settings.idleUnloadMs,
         onIdle: () => this.#places.recheck(),
         onExit: (process, exit) => this.#count(model, process, exit),
@@ -213,14 +227,13 @@ class LocalEngine implements Engine {
   }
 
   #loadCommand(name: string, file: ModelFile): LoadCommand {
-    const { gpu, threads, maxRunning, maxAdapters } = this.#settings;
+    const { gpu, threads, maxRunning } = this.#settings;
     return {
       type: 'load',
       path: name,
       gpu,
       threads,
       maxSequences: Math.min(maxRunning, maxSequences),
-      maxAdapters,
       ...planMemory(file, this.#settings),
     };
   }

@@ -55,7 +55,7 @@ export type EngineStatus = {
 export interface Engine extends AsyncDisposable {
   /**
    * Checks a model, and its adapter if it has one, and loads both, so that the first request does not wait.
-   * Throws `invalid_model_file`, `model_quarantined`, `runner_crashed`, `cancelled`.
+   * Throws `invalid_model_file`, `model_quarantined`, `model_too_large`, `runner_crashed`, `cancelled`.
    */
   load(model: ModelRef, signal?: AbortSignal): Promise<ModelInfo>;
   /**
@@ -64,6 +64,11 @@ export interface Engine extends AsyncDisposable {
    * `payload_too_large`, `deadline_exceeded`, `runner_crashed`, `cancelled`, `shutting_down`, and what `load` throws.
    */
   generate(request: GenerateRequest, signal?: AbortSignal): AsyncIterable<GenerateEvent>;
+  /**
+   * Loads a model and keeps it loaded until what this returns is disposed: neither time nor the need of other models
+   * unloads it. Throws what `load` throws.
+   */
+  pin(model: ModelRef, signal?: AbortSignal): Promise<Disposable>;
   /** How many tokens a prompt has, and which, as the model would get them. Throws what `generate` throws. */
   tokenize(request: TokenizeRequest, signal?: AbortSignal): Promise<TokenCount>;
   /**

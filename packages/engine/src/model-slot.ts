@@ -14,8 +14,11 @@ export type ModelSlotOptions = {
   logger: EngineLogger;
   quarantine: Quarantine;
   loadCommand: (path: string, file: ModelFile) => LoadCommand;
-  /** Resolves when one more runner may be started, with the function that gives its place back. */
-  takePlace: () => Promise<() => void>;
+  /**
+   * Resolves when a runner for the model may be started, with the function that gives its place back. Throws
+   * `model_too_large`.
+   */
+  takePlace: (file: ModelFile) => Promise<() => void>;
   idleUnloadMs: number;
   onIdle: () => void;
   onExit: (process: RunnerProcess, exit: RunnerExit) => void;
@@ -30,6 +33,7 @@ export class ModelSlot implements AsyncDisposable {
   #closing = new AbortController();
   readonly #adapters = new Map<string, Promise<void>>();
   #users = 0;
+  #pins = 0;
   #idleTimer: NodeJS.Timeout | undefined;
   #lastUsed = 0;
 
@@ -45,6 +49,32 @@ export class ModelSlot implements AsyncDisposable {
   /** When it was last let go (performance.now), if nobody uses it now and it holds a process. */
   get idleSince(): number | undefined {
     return this.#users === 0 && this.#process ? this.#lastUsed : undefined;
+  }
+
+  get pinned(): boolean {
+    return this.#pins > 0;
+  }
+
+  /** Loads the model and counts as its user until what is returned is disposed. */
+  async pin(signal: AbortSignal): Promise<Disposable> {
+    this.#pins++;
+    try {
+      const lease = await this.lease(undefined, signal);
+      // Who waits for its place waits in vain from now on.
+      this.#options.onIdle();
+      let held = true;
+      return {
+        [Symbol.dispose]: () => {
+          if (!held) return;
+          held = false;
+          this.#pins--;
+          lease[Symbol.dispose]();
+        },
+      };
+    } catch (error) {
+      this.#pins--;
+      throw error;
+    }
   }
 
   /** Loads the model unless it is loaded, and checks the adapter file unless it is known. */
@@ -80,7 +110,7 @@ export class ModelSlot implements AsyncDisposable {
     const { environment, logger, quarantine, loadCommand, takePlace, onExit } = this.#options;
     try {
       const file = await abortable(checkModel(this.path), closing);
-      const givePlaceBack = await takePlace();
+      const givePlaceBack = await takePlace(file);
       if (closing.aborted) givePlaceBack();
       closing.throwIfAborted();
       const process = new RunnerProcess(loadCommand(this.path, file), {

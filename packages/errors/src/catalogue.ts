@@ -61,6 +61,11 @@ export const catalogue = {
     retryable: false,
     message: 'Model {name} crashed its process {crashes} times and is no longer loaded',
   },
+  model_too_large: {
+    status: 503,
+    retryable: false,
+    message: 'Model {name} would take {needed} MB of memory; models may take {limit} MB',
+  },
   shutting_down: { status: 503, retryable: true, message: 'The server is stopping' },
   out_of_memory: {
     status: 400,

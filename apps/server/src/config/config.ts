@@ -16,6 +16,9 @@ export type Config = {
   directories: Directories;
   gpu: SettingValue<'ATELIER_GPU'>;
   threads: number | null;
+  /** Bytes. */
+  engineMemory: number | null;
+  engineRunning: number;
   modelAliases: ReadonlyMap<string, string>;
   trainingJobs: number;
   batches: number;
@@ -63,6 +66,8 @@ export function createConfig(environment: Environment): Config {
     directories: dataDirectories(value('ATELIER_DATA')),
     gpu: value('ATELIER_GPU'),
     threads: value('ATELIER_THREADS'),
+    engineMemory: value('ATELIER_ENGINE_MEMORY'),
+    engineRunning: value('ATELIER_ENGINE_RUNNING'),
     modelAliases: value('ATELIER_MODEL_ALIASES') ?? new Map(),
     trainingJobs: value('ATELIER_TRAINING_JOBS'),
     batches: value('ATELIER_BATCHES'),

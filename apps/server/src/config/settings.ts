@@ -53,6 +53,16 @@ export const settings = {
     default: null,
     doc: 'Native threads of one runner or trainer. Without it: one for each core.',
   },
+  ATELIER_ENGINE_MEMORY: {
+    schema: integer(1, 1e15 - 1),
+    default: null,
+    doc: 'Bytes of memory that models which answer requests may take together, by an estimate made before they are loaded. Those unused for longest are unloaded for others; one that does not fit by itself is refused. Without it: 60 % of the machine.',
+  },
+  ATELIER_ENGINE_RUNNING: {
+    schema: integer(1, 256),
+    default: '16',
+    doc: 'Generations that run at the same time; the others wait for their turn.',
+  },
   ATELIER_MODEL_ALIASES: {
     schema: z
       .string()
