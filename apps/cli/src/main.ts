@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { addConversions } from './conversions.ts';
 import { quickstart } from './quickstart/quickstart.ts';
 import { serve } from './serve.ts';
+import { addTunerCommands } from './tuner-commands.ts';
 
 const program = new Command('atelier').description('Fine-tune, deploy and serve language models on your own machine.');
 
@@ -19,6 +20,7 @@ program
   .action((options: { once?: boolean }) => quickstart({ once: options.once ?? false }));
 
 addConversions(program);
+addTunerCommands(program);
 
 try {
   await program.parseAsync();

@@ -5,13 +5,18 @@
  *
  * `node main.ts plan DIR [--time]`: prints what that would do, take and cost as JSON (contract/plan.ts), without training;
  * exit code 1 when it does not fit the memory, or the spec or its data are wrong.
+ *
+ * `node main.ts search DIR`: tries what DIR/search.json says (contract/search.ts), or goes on with it; prints a line of JSON
+ * for each trial that ended. Exit codes and signals as those of `run`.
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { AtelierError, isAtelierError } from '@atelier/errors';
+import type { StopRequest } from './objectives/objective.ts';
 import { EventLog } from './run/event-log.ts';
 import { planRun } from './run/preflight/plan-run.ts';
 import { outOfMemory } from './run/preflight/require-room.ts';
+import { search } from './run/search/search.ts';
 import { train, type Outcome } from './run/trainer.ts';
 
 const exitCodes: Record<Outcome, number> = { succeeded: 0, interrupted: 75, cancelled: 130 };
@@ -19,12 +24,15 @@ const exitCodes: Record<Outcome, number> = { succeeded: 0, interrupted: 75, canc
 const commands: Record<string, { options: readonly string[]; start: typeof runDirectory }> = {
   run: { options: ['--resume'], start: runDirectory },
   plan: { options: ['--time'], start: printPlan },
+  search: { options: [], start: searchDirectory },
 };
 
 async function main([command = '', directory, ...options]: readonly string[]): Promise<number> {
   const known = Object.hasOwn(commands, command) ? commands[command]! : undefined;
   if (!known || !directory || options.some((option) => !known.options.includes(option))) {
-    const usage = Object.entries(commands).map(([name, each]) => `tuner ${name} DIR [${each.options.join('] [')}]`);
+    const usage = Object.entries(commands).map(([name, each]) =>
+      ['tuner', name, 'DIR', ...each.options.map((option) => `[${option}]`)].join(' '),
+    );
     process.stderr.write(`usage: ${usage.join('\n       ')}\n`);
     return 2;
   }
@@ -45,6 +53,20 @@ async function printPlan(directory: string, options: readonly string[]): Promise
   }
 }
 
+async function searchDirectory(directory: string): Promise<number> {
+  dieWithParent();
+  try {
+    const outcome = await search(directory, stopRequest(directory), ({ trials, total, best }) => {
+      process.stdout.write(`${JSON.stringify({ ...trials.at(-1), total, best })}\n`);
+    });
+    return exitCodes[outcome];
+  } catch (error) {
+    if (!isAtelierError(error)) throw error;
+    process.stderr.write(`${error.message} (${error.code})\n`);
+    return 1;
+  }
+}
+
 async function runDirectory(directory: string, options: readonly string[]): Promise<number> {
   using log = new EventLog(path.join(directory, 'events.jsonl'));
   const ended = log.past.findLast((event) => event.type === 'state')?.state;
@@ -53,13 +75,10 @@ async function runDirectory(directory: string, options: readonly string[]): Prom
     process.stderr.write(`${directory} holds a run that has started; continue it with --resume\n`);
     return 2;
   }
-  let request: 'cancelled' | 'interrupted' | undefined;
-  process.on('SIGTERM', () => (request ??= 'interrupted'));
-  process.on('SIGINT', () => (request = 'cancelled'));
+  const stop = stopRequest(directory);
   dieWithParent();
   try {
-    const cancelFile = path.join(directory, 'cancel');
-    const outcome = await train(directory, log, { requested: () => (existsSync(cancelFile) ? 'cancelled' : request) });
+    const outcome = await train(directory, log, stop);
     log.write({ type: 'state', state: outcome, peakBytes: process.resourceUsage().maxRSS * 1024 });
     return exitCodes[outcome];
   } catch (error) {
@@ -69,6 +88,15 @@ async function runDirectory(directory: string, options: readonly string[]): Prom
     if (!isAtelierError(error)) console.error(error);
     return 1;
   }
+}
+
+/** What signals and the file `cancel` ask for. */
+function stopRequest(directory: string): StopRequest {
+  const cancelFile = path.join(directory, 'cancel');
+  let request: 'cancelled' | 'interrupted' | undefined;
+  process.on('SIGTERM', () => (request ??= 'interrupted'));
+  process.on('SIGINT', () => (request = 'cancelled'));
+  return { requested: () => (existsSync(cancelFile) ? 'cancelled' : request) };
 }
 
 /** A launcher that holds our standard input open takes us along when it is killed; the run resumes from its last checkpoint. */

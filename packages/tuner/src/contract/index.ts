@@ -15,3 +15,4 @@ export {
 } from './spec.ts';
 export { runEventSchema, type RunEvent } from './events.ts';
 export { runPlanSchema, type DataPlan, type Fitting, type MemoryPlan, type RunPlan } from './plan.ts';
+export { searchResultSchema, searchSpecSchema, type SearchResult, type SearchSpec } from './search.ts';
