@@ -31,6 +31,12 @@ export default {
       { path: '^packages/(?!memory|errors)' },
     ),
     layer(
+      'agents-know-no-engine',
+      'a turn is the same whoever generates its texts',
+      { path: '^packages/agents/src' },
+      { path: '^packages/(?!agents|data|errors)' },
+    ),
+    layer(
       'errors-stand-alone',
       'everything depends on them',
       { path: '^packages/errors/src' },

@@ -17,6 +17,8 @@ import { createLocalLauncher } from './compute/local-launcher.ts';
 import type { Launcher } from './compute/launcher.ts';
 import type { Config } from './config/config.ts';
 import { childEnvironment } from './config/environment.ts';
+import { createAgents } from './core/agents/agents.ts';
+import { createConversations } from './core/agents/conversations.ts';
 import { createAccess } from './core/access/access.ts';
 import { createDownloadLinks } from './core/access/download-links.ts';
 import { createBatches } from './core/batches/batches.ts';
@@ -136,6 +138,8 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const deployments = createDeployments({ database, trainingJobs, deployer });
   const batches = createBatches({ database, files, wake });
   const inference = createInference({ database, blobs, models, deployments, engine });
+  const agents = createAgents({ database, models });
+  const conversations = createConversations({ database, agents, models, inference });
 
   const fetchUrl = stack.use(createFetchUrl(config.allowedHosts));
   const readDocument = createReadDocument({
@@ -149,7 +153,18 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   // APIs.
   const apis: Api[] = [
     createEmissaryApi({ models, projects, datasets, trainingJobs, deployments, inference, links }),
-    createMistralApi({ models, files, batches, projects, trainingJobs, inference, links, readDocument }),
+    createMistralApi({
+      models,
+      files,
+      batches,
+      agents,
+      conversations,
+      projects,
+      trainingJobs,
+      inference,
+      links,
+      readDocument,
+    }),
   ];
 
   const app = await createApp({

@@ -23,6 +23,7 @@ export const catalogue = {
     retryable: false,
     message: '{what} needs the package {package}, which is not installed on this server',
   },
+  tool_unavailable: { status: 400, retryable: false, message: 'The tool {name} is not available on this server' },
   url_refused: { status: 400, retryable: false, message: 'The URL cannot be used: {reason}' },
   unsupported_schema: { status: 400, retryable: false, message: 'The schema cannot be enforced at {path}: {reason}' },
   unauthorized: { status: 401, retryable: false, message: 'Missing or invalid API key' },

@@ -12,3 +12,8 @@ export function isUuid(text: string): boolean {
 export function isId(prefix: IdPrefix, text: string): boolean {
   return text.startsWith(`${prefix}-`) && /^[0-9a-f]{24}$/.test(text.slice(prefix.length + 1));
 }
+
+/** The same for ids that `newAgentId` makes. */
+export function isAgentId(prefix: 'ag' | 'conv', text: string): boolean {
+  return text.startsWith(`${prefix}_`) && /^[0-9a-f]{32}$/.test(text.slice(prefix.length + 1));
+}

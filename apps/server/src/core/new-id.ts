@@ -6,3 +6,8 @@ export type IdPrefix = 'ws' | 'user' | 'key' | 'ms' | 'ds' | 'tr' | 'dp' | 'md';
 export function newId(prefix: IdPrefix): string {
   return `${prefix}-${randomBytes(12).toString('hex')}`;
 }
+
+/** The same in the form that the hosted API of agents gives its ids: `<prefix>_` and 32 hexadecimal digits. */
+export function newAgentId(prefix: 'ag' | 'conv' | 'msg' | 'fc'): string {
+  return `${prefix}_${randomBytes(16).toString('hex')}`;
+}

@@ -1,4 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import type { Agents } from '../../core/agents/agents.ts';
+import type { Conversations } from '../../core/agents/conversations.ts';
 import type { DownloadLinks } from '../../core/access/download-links.ts';
 import type { ReadDocument } from '../../core/documents/read-document.ts';
 import type { Batches } from '../../core/batches/batches.ts';
@@ -12,6 +14,8 @@ export type MistralServices = {
   models: Models;
   files: Files;
   batches: Batches;
+  agents: Agents;
+  conversations: Conversations;
   projects: Projects;
   trainingJobs: TrainingJobs;
   inference: Inference;

@@ -2,6 +2,7 @@
  * The tables of migrations/ as kysely sees them. Names are the database's own. bigint columns arrive as numbers (none can
  * pass 2^53), timestamptz as Date. What each column means is written in the migrations.
  */
+import type { AgentTool, EntryKind, Settings as AgentSettings } from '@atelier/agents';
 import type { ColumnType, Generated, Insertable, JSONColumnType, Selectable, Updateable } from 'kysely';
 
 type CreatedAt = ColumnType<Date, Date | undefined, never>;
@@ -247,6 +248,54 @@ type Deployments = {
   updated_at: UpdatedAt;
 };
 
+type Agents = {
+  id: string;
+  workspace_id: string;
+  version: number;
+  created_by: string;
+  created_at: CreatedAt;
+  updated_at: UpdatedAt;
+};
+
+type AgentVersions = {
+  agent_id: string;
+  version: number;
+  name: string;
+  description: string | null;
+  model: string;
+  instructions: string | null;
+  tools: Json<AgentTool[]>;
+  settings: Json<AgentSettings>;
+  handoffs: Json<string[]>;
+  created_at: CreatedAt;
+};
+
+type Conversations = {
+  id: string;
+  workspace_id: string;
+  agent_id: string | null;
+  model: string | null;
+  name: string | null;
+  description: string | null;
+  instructions: string | null;
+  tools: Json<AgentTool[]>;
+  settings: Json<AgentSettings>;
+  turns: Generated<number>;
+  created_by: string;
+  created_at: CreatedAt;
+  updated_at: UpdatedAt;
+};
+
+type ConversationEntries = {
+  conversation_id: string;
+  position: number;
+  id: string;
+  kind: EntryKind;
+  body: Json<Record<string, unknown>>;
+  created_at: Date;
+  completed_at: Date | null;
+};
+
 export type Tables = {
   workspaces: Workspaces;
   users: Users;
@@ -266,6 +315,10 @@ export type Tables = {
   training_validations: TrainingValidations;
   checkpoints: Checkpoints;
   deployments: Deployments;
+  agents: Agents;
+  agent_versions: AgentVersions;
+  conversations: Conversations;
+  conversation_entries: ConversationEntries;
 };
 
 export type Row<T extends keyof Tables> = Selectable<Tables[T]>;

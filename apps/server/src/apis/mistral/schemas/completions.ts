@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { messagesSchema, responseFormatSchema, toolChoiceSchema, toolCallSchema, toolSchema } from './messages.ts';
 
 const MOST_STOPS = 16;
-const stopSchema = z.string().min(1).max(1024);
-const seedSchema = z.int().min(0);
-const maxTokensSchema = z.int().min(0).max(0x7fff_ffff);
+export const stopSchema = z.string().min(1).max(1024);
+export const seedSchema = z.int().min(0);
+export const maxTokensSchema = z.int().min(0).max(0x7fff_ffff);
 
 /** What every kind of completion takes. */
 const sampling = {
@@ -43,7 +43,15 @@ export const chatRequestSchema = z.strictObject({
 });
 export type ChatRequest = z.infer<typeof chatRequestSchema>;
 
-export const agentsRequestSchema = z.strictObject({ agent_id: z.string().min(1).max(200), ...common, ...chat });
+/** What is absent here is the agent's to say. */
+export const agentsRequestSchema = z.strictObject({
+  agent_id: z.string().min(1).max(200),
+  ...common,
+  ...chat,
+  tool_choice: toolChoiceSchema.optional(),
+  presence_penalty: z.number().min(-2).max(2).optional(),
+  frequency_penalty: z.number().min(-2).max(2).optional(),
+});
 
 export const fimRequestSchema = z.strictObject({
   model: modelSchema.default('codestral-2405'),

@@ -1,17 +1,19 @@
 import { z } from 'zod';
 
-const textChunkSchema = z.strictObject({ type: z.literal('text').default('text'), text: z.string() });
+export const textChunkSchema = z.strictObject({ type: z.literal('text').default('text'), text: z.string() });
+export const imageChunkSchema = z.strictObject({
+  type: z.literal('image_url').default('image_url'),
+  image_url: z.union([z.string(), z.strictObject({ url: z.string(), detail: z.string().nullish() })]),
+});
+export const documentChunkSchema = z.strictObject({
+  type: z.literal('document_url').default('document_url'),
+  document_url: z.string(),
+  document_name: z.string().nullish(),
+});
 const contentChunkSchema = z.union([
   textChunkSchema,
-  z.strictObject({
-    type: z.literal('image_url').default('image_url'),
-    image_url: z.union([z.string(), z.strictObject({ url: z.string(), detail: z.string().nullish() })]),
-  }),
-  z.strictObject({
-    type: z.literal('document_url').default('document_url'),
-    document_url: z.string(),
-    document_name: z.string().nullish(),
-  }),
+  imageChunkSchema,
+  documentChunkSchema,
   z.strictObject({ type: z.literal('reference').default('reference'), reference_ids: z.array(z.int()) }),
 ]);
 export type ContentChunk = z.infer<typeof contentChunkSchema>;

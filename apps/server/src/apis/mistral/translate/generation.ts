@@ -1,7 +1,7 @@
 import type { GenerateRequest } from '@atelier/engine';
 import { AtelierError } from '@atelier/errors';
 import type { z } from 'zod';
-import type { agentsRequestSchema, ChatRequest, fimRequestSchema } from '../schemas/completions.ts';
+import type { ChatRequest, fimRequestSchema } from '../schemas/completions.ts';
 import { conversation } from './chat-messages.ts';
 
 export type Generation = Omit<GenerateRequest, 'model' | 'owner'>;
@@ -29,11 +29,9 @@ export function limits({ max_tokens, stop }: Pick<ChatRequest, 'max_tokens' | 's
   };
 }
 
-type AgentsRequest = z.infer<typeof agentsRequestSchema>;
-
 /** @throws AtelierError `message_order`, `invalid_request` */
-export function chatGeneration(body: ChatRequest | AgentsRequest): Generation {
-  const { messages, prefix } = conversation(body.messages, 'safe_prompt' in body && body.safe_prompt);
+export function chatGeneration(body: ChatRequest): Generation {
+  const { messages, prefix } = conversation(body.messages, body.safe_prompt);
   const choice = body.tool_choice;
   const tools = body.tools ?? [];
   return {

@@ -1,0 +1,279 @@
+/** Conversations of a workspace: started, gone on with, begun again at an earlier entry, read. */
+import {
+  type Agent,
+  type AgentTool,
+  type Entry,
+  type InputEntry,
+  type ResultEntry,
+  runTurn,
+  type Settings,
+  type TurnEvent,
+} from '@atelier/agents';
+import { AtelierError } from '@atelier/errors';
+import { sql } from 'kysely';
+import type { Database } from '../../storage/database/database.ts';
+import type { Row } from '../../storage/database/tables.ts';
+import type { Identity } from '../access/access.ts';
+import type { Inference } from '../inference/inference.ts';
+import { isAgentId } from '../is-id.ts';
+import type { Models } from '../models/models.ts';
+import { newAgentId } from '../new-id.ts';
+import { acting, type Agents } from './agents.ts';
+import { builtInTools, checkTools } from './built-in-tools.ts';
+import { generateFor } from './generate.ts';
+
+export type Conversation = Row<'conversations'>;
+export type Conversations = ReturnType<typeof createConversations>;
+
+/** Who answers: an agent, or a model with what it has to know. */
+export type Subject = { agentId: string } | { model: string; instructions: string | null; tools: AgentTool[] };
+
+type Inputs = { role: 'user' | 'assistant'; content: string } | { callId: string; result: string };
+
+export type TurnRequest = {
+  inputs: readonly Inputs[];
+  /** Of this turn; they go before the conversation's and the agents'. */
+  overrides: Settings;
+  handoffs: 'client' | 'server';
+  /** False: nothing of this turn is kept. */
+  store: boolean;
+};
+
+export type NewConversation = Subject & { name: string | null; description: string | null; settings: Settings };
+
+/** Nothing is done before the first event is asked for; what a turn gave is kept before its last event, or not at all. */
+export type RunningTurn = { conversationId: string; events: AsyncGenerator<TurnEvent, void, void> };
+
+type Parts = { database: Database; agents: Agents; models: Pick<Models, 'get'>; inference: Inference };
+
+export function createConversations({ database, agents, models, inference }: Parts) {
+  /** Conversations in the middle of a turn. Who comes by another way is turned down when the turn is to be written. */
+  const busy = new Set<string>();
+
+  const ofWorkspace = (identity: Identity) =>
+    database.selectFrom('conversations').selectAll().where('workspace_id', '=', identity.workspaceId);
+
+  async function find(identity: Identity, id: string): Promise<Conversation> {
+    const found = isAgentId('conv', id)
+      ? await ofWorkspace(identity).where('id', '=', id).executeTakeFirst()
+      : undefined;
+    if (!found) throw new AtelierError('not_found', { kind: 'Conversation' });
+    return found;
+  }
+
+  async function entriesOf(id: string): Promise<Entry[]> {
+    const rows = await database
+      .selectFrom('conversation_entries')
+      .selectAll()
+      .where('conversation_id', '=', id)
+      .orderBy('position')
+      .execute();
+    return rows.map(
+      ({ id: entryId, kind, body, created_at, completed_at }) =>
+        ({ ...body, kind, id: entryId, createdAt: created_at, completedAt: completed_at }) as Entry,
+    );
+  }
+
+  async function agent(identity: Identity, id: string, overrides: Settings): Promise<Agent> {
+    return acting(await agents.get(identity, id), overrides);
+  }
+
+  /** Who answers next: whom the conversation was last handed over to, or whom it was started with. */
+  async function answering(
+    identity: Identity,
+    conversation: Pick<Conversation, 'agent_id' | 'model' | 'instructions' | 'tools' | 'settings'>,
+    history: readonly Entry[],
+    overrides: Settings,
+  ): Promise<Agent> {
+    const settings = { ...conversation.settings, ...overrides };
+    const handoff = history.findLast((entry) => entry.kind === 'handoff');
+    const id = handoff?.nextAgentId ?? conversation.agent_id;
+    if (id !== null) return agent(identity, id, settings);
+    const { model, instructions, tools } = conversation;
+    return { id: null, name: '', description: null, model: model!, instructions, tools, settings, handoffs: [] };
+  }
+
+  async function* run(
+    identity: Identity,
+    { acts, history, given, request }: { acts: Agent; history: readonly Entry[]; given: Entry[]; request: TurnRequest },
+    keep: (entries: readonly Entry[]) => Promise<void>,
+    signal: AbortSignal,
+  ): AsyncGenerator<TurnEvent, void, void> {
+    // A choice is about the first agent's tools.
+    const { toolChoice: _, ...overrides } = request.overrides;
+    const parts = {
+      generate: generateFor(inference, identity),
+      agent: (id: string) => agent(identity, id, overrides),
+      tools: builtInTools,
+    };
+    const turn = { agent: acts, entries: [...history, ...given], handoffs: request.handoffs };
+    const made: Entry[] = [];
+    for await (const event of runTurn(parts, turn, signal)) {
+      if (event.type === 'end') made.push(event.entry);
+      if (event.type === 'done' && request.store) await keep([...given, ...made]);
+      yield event;
+    }
+  }
+
+  return {
+    get: find,
+
+    /** A page of the workspace's conversations, newest first. */
+    async page(identity: Identity, { offset, limit }: { offset: number; limit: number }): Promise<Conversation[]> {
+      return ofWorkspace(identity)
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .offset(offset)
+        .limit(limit)
+        .execute();
+    },
+
+    /** Everything that was said, in order. @throws AtelierError `not_found` */
+    async entries(identity: Identity, id: string): Promise<Entry[]> {
+      return entriesOf((await find(identity, id)).id);
+    },
+
+    /** @throws AtelierError `not_found` for the agent, `unknown_model`, `invalid_request` for tools */
+    async start(
+      identity: Identity,
+      conversation: NewConversation,
+      request: TurnRequest,
+      signal: AbortSignal,
+    ): Promise<RunningTurn> {
+      const row = newRow(identity, conversation);
+      checkTools(row.tools);
+      if (row.model !== null) await models.get(identity, row.model);
+      const acts = await answering(identity, row, [], request.overrides);
+      const keep = (entries: readonly Entry[]) => insert(database, row, entries);
+      const turn = { acts, history: [], given: inputEntries(request.inputs), request };
+      return { conversationId: row.id, events: run(identity, turn, keep, signal) };
+    },
+
+    /** Its events throw AtelierError `not_found`, and `conflict` while another turn is under way. */
+    append(identity: Identity, id: string, request: TurnRequest, signal: AbortSignal): RunningTurn {
+      async function* alone(): AsyncGenerator<TurnEvent, void, void> {
+        const conversation = await find(identity, id);
+        if (busy.has(id)) throw underWay();
+        busy.add(id);
+        try {
+          const history = await entriesOf(id);
+          const acts = await answering(identity, conversation, history, request.overrides);
+          const turn = { acts, history, given: inputEntries(request.inputs), request };
+          const keep = (entries: readonly Entry[]) => follow(database, conversation, history.length, entries);
+          yield* run(identity, turn, keep, signal);
+        } finally {
+          busy.delete(id);
+        }
+      }
+      return { conversationId: id, events: alone() };
+    },
+
+    /**
+     * A new conversation that begins with another's entries up to one of them, that one included.
+     * @throws AtelierError `not_found` for the conversation or the entry
+     */
+    async restart(
+      identity: Identity,
+      id: string,
+      entryId: string,
+      request: TurnRequest,
+      signal: AbortSignal,
+    ): Promise<RunningTurn> {
+      const { agent_id, model, name, description, instructions, tools, settings } = await find(identity, id);
+      const all = await entriesOf(id);
+      const last = all.findIndex((entry) => entry.id === entryId);
+      if (last < 0) throw new AtelierError('not_found', { kind: 'Entry of the conversation' });
+      const history = all.slice(0, last + 1);
+      const subject: Subject = agent_id === null ? { model: model!, instructions, tools } : { agentId: agent_id };
+      const row = newRow(identity, { ...subject, name, description, settings });
+      const acts = await answering(identity, row, history, request.overrides);
+      const keep = (entries: readonly Entry[]) => insert(database, row, [...history, ...entries]);
+      const turn = { acts, history, given: inputEntries(request.inputs), request };
+      return { conversationId: row.id, events: run(identity, turn, keep, signal) };
+    },
+  };
+}
+
+function underWay(): AtelierError {
+  return new AtelierError('conflict', { reason: 'The conversation is in the middle of another turn' });
+}
+
+function newRow(identity: Identity, { name, description, settings, ...subject }: NewConversation) {
+  return {
+    id: newAgentId('conv'),
+    workspace_id: identity.workspaceId,
+    created_by: identity.userId,
+    name,
+    description,
+    settings,
+    ...('agentId' in subject
+      ? { agent_id: subject.agentId, model: null, instructions: null, tools: [] as AgentTool[] }
+      : { agent_id: null, ...subject }),
+  };
+}
+
+function inputEntries(inputs: readonly Inputs[]): (InputEntry | ResultEntry)[] {
+  return inputs.map((input) => {
+    const now = new Date();
+    const common = { createdAt: now, completedAt: now };
+    return 'role' in input
+      ? { kind: 'input', id: newAgentId('msg'), ...common, ...input }
+      : { kind: 'result', id: newAgentId('fc'), ...common, ...input };
+  });
+}
+
+async function insert(
+  database: Database,
+  { tools, settings, ...row }: ReturnType<typeof newRow>,
+  entries: readonly Entry[],
+): Promise<void> {
+  await database.transaction().execute(async (transaction) => {
+    await transaction
+      .insertInto('conversations')
+      .values({ ...row, tools: JSON.stringify(tools), settings: JSON.stringify(settings), turns: 1 })
+      .execute();
+    await insertEntries(transaction, row.id, 0, entries);
+  });
+}
+
+/** Writes a turn behind the one that it was made after. @throws AtelierError `conflict` when another came between */
+async function follow(
+  database: Database,
+  { id, turns }: Conversation,
+  position: number,
+  entries: readonly Entry[],
+): Promise<void> {
+  await database.transaction().execute(async (transaction) => {
+    const { numUpdatedRows } = await transaction
+      .updateTable('conversations')
+      .set({ turns: turns + 1, updated_at: sql<Date>`now()` })
+      .where('id', '=', id)
+      .where('turns', '=', turns)
+      .executeTakeFirst();
+    if (numUpdatedRows === 0n) throw underWay();
+    await insertEntries(transaction, id, position, entries);
+  });
+}
+
+async function insertEntries(
+  database: Database,
+  conversation: string,
+  position: number,
+  entries: readonly Entry[],
+): Promise<void> {
+  const rows = entries.map(({ id, kind, createdAt, completedAt, ...body }, at) => ({
+    conversation_id: conversation,
+    position: position + at,
+    id,
+    kind,
+    body: JSON.stringify(body),
+    created_at: createdAt,
+    completed_at: completedAt,
+  }));
+  // PostgreSQL takes 65,535 parameters at once.
+  for (let from = 0; from < rows.length; from += 1000)
+    await database
+      .insertInto('conversation_entries')
+      .values(rows.slice(from, from + 1000))
+      .execute();
+}
