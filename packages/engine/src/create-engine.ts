@@ -194,7 +194,7 @@ class LocalEngine implements Engine {
   }
 
   async unload(ref: ModelRef): Promise<void> {
-    await this.#slots.get(path.resolve(ref.path))?.[Symbol.asyncDispose]();
+    if ('path' in ref) await this.#slots.get(path.resolve(ref.path))?.[Symbol.asyncDispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,7 @@
 /** What can be asked of a model's vectors and heads, checked before anything else sees it, and what comes back. */
 import { chatMessageSchema, type TargetScores } from '@atelier/data';
 import { z } from 'zod';
-import { modelRefSchema } from './generate-request.ts';
+import { type AnyModel, modelRefSchema } from './generate-request.ts';
 import { maxEncodedInputs, maxPromptTokens } from './limits.ts';
 
 /** A text, a conversation without a prompt for a reply, or tokens as they are. */
@@ -46,7 +46,7 @@ export const embedRequestSchema = z.strictObject({
   /** Cuts off what is longer than the model's context instead of refusing it. */
   truncate: z.boolean().default(false),
 });
-export type EmbedRequest = z.input<typeof embedRequestSchema>;
+export type EmbedRequest = AnyModel<z.input<typeof embedRequestSchema>>;
 
 export const classifyRequestSchema = z.strictObject({
   ...common,
@@ -67,7 +67,7 @@ export const rerankRequestSchema = z.strictObject({
     .max(maxEncodedInputs - 1),
   truncate: z.boolean().default(true),
 });
-export type RerankRequest = z.input<typeof rerankRequestSchema>;
+export type RerankRequest = AnyModel<z.input<typeof rerankRequestSchema>>;
 
 /** Tokens that the model read. */
 export type EncodeUsage = { promptTokens: number };

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 
 const candidateSchema = z.strictObject({
-  token: z.int().min(0),
+  /** Absent where a remote server does not tell. */
+  token: z.int().min(0).optional(),
   /** What the token stands for; half a character is U+FFFD. */
   text: z.string(),
   bytes: z.array(z.int().min(0).max(255)),

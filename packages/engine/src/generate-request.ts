@@ -22,7 +22,29 @@ export const modelRefSchema = z.strictObject({
   /** The head.json that belongs to them; generation does not need one. */
   head: z.strictObject({ path: z.string().min(1) }).optional(),
 });
-export type ModelRef = z.input<typeof modelRefSchema>;
+export type LocalModelRef = z.input<typeof modelRefSchema>;
+
+export const remoteModelRefSchema = z.strictObject({
+  /** The name of a service that the operator registered. */
+  remote: z.string().min(1),
+  /** The model by the name that the service gives it. */
+  model: z.string().min(1).max(500),
+  /**
+   * A LoRA adapter over it. `name` is what the service calls it, `path` where it finds the files on its own disks;
+   * `scale` is for llama-server alone.
+   */
+  adapter: z
+    .strictObject({
+      name: z.string().min(1).max(500),
+      path: z.string().min(1).optional(),
+      scale: z.number().min(-100).max(100).default(1),
+    })
+    .optional(),
+});
+export type RemoteModelRef = z.input<typeof remoteModelRefSchema>;
+
+/** A model on this machine, or one that another server runs. */
+export type ModelRef = LocalModelRef | RemoteModelRef;
 
 const token = z.int().min(0).max(0x7fff_ffff);
 
@@ -143,5 +165,9 @@ export const generateRequestSchema = generationSchema.extend({
   /** How long the whole generation may take, waiting included; then it fails with `deadline_exceeded`. */
   timeoutMs: z.int().min(1).max(maxTimeoutMs).optional(),
 });
-export type GenerateRequest = z.input<typeof generateRequestSchema>;
+export const remoteGenerateRequestSchema = generateRequestSchema.extend({ model: remoteModelRefSchema });
+export type GenerateRequest = AnyModel<z.input<typeof generateRequestSchema>>;
+
+/** A request as callers write it, whoever runs the model. */
+export type AnyModel<Request> = Omit<Request, 'model'> & { model: ModelRef };
 export type ChatMessage = z.input<typeof chatMessageSchema>;

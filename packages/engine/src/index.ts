@@ -13,6 +13,10 @@ export type {
   VectorForm,
 } from './encode-request.ts';
 export type { FinishReason, GenerateEvent, TokenLogprob, Usage } from './generate-event.ts';
-export type { ChatMessage, GenerateRequest, ModelRef } from './generate-request.ts';
+export type { ChatMessage, GenerateRequest, LocalModelRef, ModelRef, RemoteModelRef } from './generate-request.ts';
 export type { EngineLogger } from './logger.ts';
 export type { TokenCount, TokenizeRequest } from './tokenize-request.ts';
+export { createRemoteEngine, type RemoteEngine } from './remote/create-remote-engine.ts';
+export type { RemoteModel } from './remote/service.ts';
+export { remoteKinds, type RemoteService } from './remote/remote-service.ts';
+export { routeEngines } from './remote/route-engines.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { modelRefSchema, promptInputSchema } from './generate-request.ts';
+import { type AnyModel, modelRefSchema, promptInputSchema } from './generate-request.ts';
 
 export const tokenizeRequestSchema = z.strictObject({
   model: modelRefSchema,
@@ -7,6 +7,6 @@ export const tokenizeRequestSchema = z.strictObject({
   /** Gives the token ids beside their number. */
   tokens: z.boolean().default(false),
 });
-export type TokenizeRequest = z.input<typeof tokenizeRequestSchema>;
+export type TokenizeRequest = AnyModel<z.input<typeof tokenizeRequestSchema>>;
 
 export type TokenCount = { count: number; tokens?: number[] | undefined };

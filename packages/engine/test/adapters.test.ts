@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { writeGguf } from '@atelier/llama/gguf';
-import type { Engine, ModelRef } from '../src/index.ts';
+import type { Engine, LocalModelRef } from '../src/index.ts';
 import { ask, say, tinyEngine, TinyModels } from './tiny-engine.ts';
 
 let models: TinyModels;
 let engine: Engine;
-let base: ModelRef;
-const adapted: ModelRef[] = [];
+let base: LocalModelRef;
+const adapted: LocalModelRef[] = [];
 beforeAll(async () => {
   models = await TinyModels.create();
   engine = tinyEngine({ maxAdapters: 2 });
@@ -19,7 +19,8 @@ afterAll(async () => {
   await models[Symbol.asyncDispose]();
 });
 
-const answer = async (model: ModelRef) => (await ask(engine, { model, input: say('the sun'), maxTokens: 12 })).text;
+const answer = async (model: LocalModelRef) =>
+  (await ask(engine, { model, input: say('the sun'), maxTokens: 12 })).text;
 
 test('a base model and its adapters answer side by side, each in its own way', async () => {
   const refs = [base, adapted[0]!, adapted[1]!];

@@ -86,8 +86,8 @@ describe('log-probabilities', () => {
     expect(logprobs[0]!.logprob).toBeCloseTo(logits[65]! - logSum, 2);
     const best = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]!).slice(0, 5);
     for (const [i, { token, logprob }] of logprobs[0]!.alternatives.entries()) {
-      expect(logits[token]).toBeCloseTo(logits[best[i]!]!, 1);
-      expect(logprob).toBeCloseTo(logits[token]! - logSum, 2);
+      expect(logits[token!]).toBeCloseTo(logits[best[i]!]!, 1);
+      expect(logprob).toBeCloseTo(logits[token!]! - logSum, 2);
     }
   });
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAtelierError } from '@atelier/errors';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ModelRef } from '../src/index.ts';
+import type { LocalModelRef } from '../src/index.ts';
 import { ask, say, tinyEngine, TinyModels } from './tiny-engine.ts';
 
 let models: TinyModels;
@@ -21,7 +21,7 @@ function numbers(seed: number): (limit: number) => number {
 
 test('requests that race with cancelling, unloading, idle eviction and kills all end, and leave nothing behind', async () => {
   await using engine = tinyEngine({ maxRunning: 4, maxQueue: 100, maxRunners: 2, maxAdapters: 1, idleUnloadMs: 100 });
-  const bases: ModelRef[] = [];
+  const bases: LocalModelRef[] = [];
   for (const name of ['a', 'b']) bases.push({ path: await models.model(`${name}.gguf`, { seed: bases.length }) });
   const adapters = [await models.adapter('one.gguf'), await models.adapter('two.gguf', { seed: 2 })];
   const pick = numbers(11);

@@ -1,14 +1,14 @@
 import { writeTinyBert } from '@atelier/llama/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { EmbedRequest, Engine, ModelRef } from '../src/index.ts';
+import type { EmbedRequest, Engine, LocalModelRef } from '../src/index.ts';
 import { largestDifference, pooledBy, tolerance, unit } from './hidden-states.ts';
 import { ask, say, tinyEngine, TinyModels, until } from './tiny-engine.ts';
 
 let models: TinyModels;
 let engine: Engine;
-let decoder: ModelRef;
-let adapted: ModelRef;
-let bert: ModelRef;
+let decoder: LocalModelRef;
+let adapted: LocalModelRef;
+let bert: LocalModelRef;
 beforeAll(async () => {
   models = await TinyModels.create();
   engine = tinyEngine({ maxRunning: 4 });

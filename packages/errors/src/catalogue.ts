@@ -57,6 +57,12 @@ export const catalogue = {
     retryable: true,
     message: 'The model process stopped while it worked on this request',
   },
+  remote_unavailable: {
+    status: 503,
+    retryable: true,
+    message: 'The service {name} cannot be reached now: {reason}',
+  },
+  remote_failed: { status: 502, retryable: true, message: 'The service {name} failed: {reason}' },
   model_quarantined: {
     status: 503,
     retryable: false,

@@ -53,7 +53,8 @@ function documentName({ type }: JsonFormat): string {
   return type === 'flat' ? 'output_type' : 'schema';
 }
 
-function flatSchema(fields: Extract<ResponseFormat, { type: 'flat' }>['fields']): object {
+/** As a JSON schema. */
+export function flatSchema(fields: Extract<ResponseFormat, { type: 'flat' }>['fields']): object {
   const properties = Object.entries(fields).map(([name, field]) => [
     name,
     typeof field === 'string' ? { type: flatTypes[field] } : { enum: field },

@@ -1,4 +1,4 @@
-import type { ModelRef } from '@atelier/engine';
+import type { LocalModelRef } from '@atelier/engine';
 import { AtelierError } from '@atelier/errors';
 import type { BlobStore } from '../../storage/blobs/blob-store.ts';
 import type { Database } from '../../storage/database/database.ts';
@@ -11,7 +11,7 @@ export type DeployedModelParts = { database: Database; blobs: BlobStore; models:
 export async function deployedModel(
   { database, blobs, models }: DeployedModelParts,
   id: string,
-): Promise<{ model: ModelRef; chat: boolean }> {
+): Promise<{ model: LocalModelRef; chat: boolean }> {
   const row = await database
     .selectFrom('deployments')
     .innerJoin('checkpoints', (join) =>

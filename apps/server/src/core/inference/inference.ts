@@ -1,6 +1,6 @@
 /** Answers from deployments. */
 import type { TargetScores } from '@atelier/data';
-import type { ChatMessage, Engine, GenerateEvent, GenerateRequest, ModelRef, Vector } from '@atelier/engine';
+import type { ChatMessage, Engine, GenerateEvent, GenerateRequest, LocalModelRef, Vector } from '@atelier/engine';
 import { AtelierError } from '@atelier/errors';
 import type { Identity } from '../access/access.ts';
 import { type DeployedModelParts, deployedModel } from '../deployments/deployed-model.ts';
@@ -25,7 +25,7 @@ export function createInference(parts: DeployedModelParts & { deployments: Deplo
     { projectId, deploymentId }: Place,
     tasks: readonly string[],
     wanted: string,
-  ): Promise<ModelRef> {
+  ): Promise<LocalModelRef> {
     const { id, task, state } = await parts.deployments.get(identity, projectId, deploymentId);
     requireTask(task, tasks, wanted);
     requireDeployed(state);

@@ -4,7 +4,7 @@
  * validation loss, which the trainer has measured.
  */
 import { type DatasetRecord, readRecords } from '@atelier/data';
-import type { Engine, GenerateRequest, ModelRef } from '@atelier/engine';
+import type { Engine, GenerateRequest, LocalModelRef } from '@atelier/engine';
 import { type AtelierError, isAtelierError } from '@atelier/errors';
 import type { BlobStore } from '../../storage/blobs/blob-store.ts';
 import { promptInput } from '../inference/prompt-input.ts';
@@ -15,7 +15,7 @@ import { exactMatch, tokenF1 } from './scores.ts';
 export type TestParts = { engine: Engine; blobs: BlobStore };
 
 export type Test = {
-  model: ModelRef;
+  model: LocalModelRef;
   /** Whether prompts go through the model's chat template, as they did in training. */
   chat: boolean;
   files: readonly string[];
