@@ -72,6 +72,12 @@ class HttpEngine implements RemoteEngine {
     return { architecture, parameters, vocabularySize, contextTokens, width, chat: true };
   }
 
+  /** What stays in the memory of another server is that server's business. */
+  async pin(model: ModelRef, signal?: AbortSignal): Promise<Disposable> {
+    await this.load(model, signal);
+    return { [Symbol.dispose]() {} };
+  }
+
   async *generate(request: GenerateRequest, signal?: AbortSignal): AsyncGenerator<GenerateEvent, void, void> {
     const { timeoutMs, ...generation } = parseRequest(remoteGenerateRequestSchema, request);
     using deadline = new Deadline(timeoutMs);

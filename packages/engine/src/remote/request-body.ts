@@ -68,7 +68,7 @@ function promptOf(
     case 'chat': {
       const { messages, tools = [], prefix } = input;
       if (prefix !== undefined && !dialect.prefix) throw refuse('input.prefix');
-      const said = messages.map(({ weight: _, ...message }) => message);
+      const said = messages.map((message) => ({ ...message, weight: undefined }));
       return {
         path: '/chat/completions',
         messages: prefix === undefined ? said : [...said, { role: 'assistant', content: prefix }],

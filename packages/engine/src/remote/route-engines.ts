@@ -8,6 +8,7 @@ export function routeEngines(local: Engine, remote: RemoteEngine): Engine {
   const of = (model: ModelRef): Engine => ('remote' in model ? remote : local);
   return {
     load: (model, signal) => of(model).load(model, signal),
+    pin: (model, signal) => of(model).pin(model, signal),
     generate: (request, signal) => of(request.model).generate(request, signal),
     tokenize: (request, signal) => of(request.model).tokenize(request, signal),
     embed: (request, signal) => of(request.model).embed(request, signal),
