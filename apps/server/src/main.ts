@@ -13,6 +13,7 @@ import { Registry } from 'prom-client';
 import { createEmissaryApi } from './apis/emissary/emissary-api.ts';
 import { mistralBatches } from './apis/mistral/translate/batch.ts';
 import { createMistralApi } from './apis/mistral/mistral-api.ts';
+import { createOpenaiApi } from './apis/openai/openai-api.ts';
 import { createLocalLauncher } from './compute/local-launcher.ts';
 import type { Launcher } from './compute/launcher.ts';
 import type { Config } from './config/config.ts';
@@ -165,6 +166,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       links,
       readDocument,
     }),
+    createOpenaiApi({ models, files, batches, projects, trainingJobs, inference }),
   ];
 
   const app = await createApp({

@@ -63,6 +63,7 @@ describe('a server', () => {
       'HEAD /download/:token',
       'GET /emissary/openapi.json',
       'GET /mistral/openapi.json',
+      'GET /openai/openapi.json',
     ]);
   });
 

@@ -27,6 +27,7 @@ export {
   laminiProfile,
   llamaStackProfile,
   mistralProfile,
+  openaiProfile,
   type DatasetProfile,
 } from './upload/profiles.ts';
 export { breakSpecials, splitSpecial, type RenderedPart } from './chat-template/special-tokens.ts';

@@ -3,12 +3,14 @@ import { RowProblem } from './row-problem.ts';
 
 /**
  * The order of a conversation that can be learnt: a system message first or none, each tool call answered at once and
- * nothing else answered, an assistant's reply at the end. `field` is what the row calls its list of messages.
+ * nothing else answered, an assistant's reply at the end, or its calls where `callsAtEnd` says so. `field` is what the row
+ * calls its list of messages.
  */
 export function requireOrder(
   messages: readonly ChatMessage[],
   tools: readonly Tool[] | undefined,
   field: string,
+  { callsAtEnd = false }: { callsAtEnd?: boolean } = {},
 ): void {
   const functions = new Set(tools?.map((tool) => tool.function.name));
   const unanswered = new Set<string>();
@@ -29,7 +31,7 @@ export function requireOrder(
   const last = messages.at(-1)!;
   if (last.role !== 'assistant')
     throw new RowProblem(`${field}[${messages.length - 1}].role`, 'must be assistant in the last message');
-  if (last.tool_calls !== undefined)
+  if (last.tool_calls !== undefined && !callsAtEnd)
     throw new RowProblem(`${field}[${messages.length - 1}].tool_calls`, 'need their results and a reply after them');
   if (!messages.some(({ role, weight = 1 }) => role === 'assistant' && weight > 0)) {
     throw new RowProblem(field, 'must hold an assistant message with a weight above 0');

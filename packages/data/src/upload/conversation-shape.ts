@@ -11,6 +11,8 @@ export type ConversationOptions = {
   readonly field?: string;
   /** Tool calls and the tools they name; without, both are unknown fields. `callId` is how their ids must look. */
   readonly tools?: { readonly callId: RegExp; readonly callIdDescription: string };
+  /** Whether a conversation may end with calls, which are then what is learnt. */
+  readonly callsAtEnd?: boolean;
 };
 
 const argumentsSchema = z.unknown().transform((value, context) => {
@@ -81,7 +83,7 @@ export function conversationShape(options: ConversationOptions): Shape {
       const parsed = parseRow(schema, row) as ParsedRow;
       const messages = parsed[field]!.map((message, i) => chatMessage(message, [field, i]));
       const tools = parsed.tools?.map(tool);
-      requireOrder(messages, tools, field);
+      requireOrder(messages, tools, field, options);
       return { kind: 'conversation', messages, ...(tools !== undefined && tools.length > 0 && { tools }) };
     },
   };

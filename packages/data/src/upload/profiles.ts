@@ -3,6 +3,7 @@ import { completionShape } from './completion-shape.ts';
 import { conversationShape } from './conversation-shape.ts';
 import { holeShape } from './hole-shape.ts';
 import { labelledShape } from './labelled-shape.ts';
+import { comparedShape, openaiConversationShape } from './openai-shape.ts';
 import { preferenceShape, ratingShape } from './preference-shape.ts';
 import { scoredPairShape } from './scored-pair-shape.ts';
 import type { Shape, TableShape } from './shape.ts';
@@ -42,6 +43,10 @@ export const mistralProfile: DatasetProfile = {
     textShape,
     holeShape,
   ],
+};
+
+export const openaiProfile: DatasetProfile = {
+  jsonl: [comparedShape, openaiConversationShape, completionShape('prompt', 'completion')],
 };
 
 /** Llama Stack leaves the form of its data sets open; these are the ones in use for what it trains. */

@@ -6,6 +6,7 @@ import type { Database } from '../../storage/database/database.ts';
 import type { BatchState, Tables } from '../../storage/database/tables.ts';
 import type { Identity } from '../access/access.ts';
 import type { Files } from '../files/files.ts';
+import { afterRow } from '../after-row.ts';
 import { isUuid } from '../is-id.ts';
 import type { Batch } from './batch-api.ts';
 
@@ -97,10 +98,21 @@ export function createBatches({ database, files, wake }: { database: Database; f
     },
 
     /** A page of the workspace's batches, newest first, and how many there are. */
-    async page(identity: Identity, filter: BatchFilter, { offset, limit }: { offset: number; limit: number }) {
+    async page(
+      identity: Identity,
+      filter: BatchFilter,
+      { offset = 0, after, limit }: { offset?: number; after?: string; limit: number },
+    ) {
+      if (after !== undefined) await find(identity, after);
       const matching = ofWorkspace(identity).where((batch) => batch.and(conditions(batch, filter)));
       const [batches, { total }] = await Promise.all([
-        matching.orderBy('created_at', 'desc').orderBy('id', 'desc').offset(offset).limit(limit).execute(),
+        matching
+          .$if(after !== undefined, (query) => query.where(afterRow('batches', after!)))
+          .orderBy('created_at', 'desc')
+          .orderBy('id', 'desc')
+          .offset(offset)
+          .limit(limit)
+          .execute(),
         matching
           .clearSelect()
           .select(({ fn }) => fn.countAll<number>().as('total'))

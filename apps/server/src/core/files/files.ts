@@ -9,6 +9,7 @@ import type { Database } from '../../storage/database/database.ts';
 import type { Row, Tables } from '../../storage/database/tables.ts';
 import type { Identity } from '../access/access.ts';
 import { type Intake, takeIn } from '../datasets/intake.ts';
+import { afterRow } from '../after-row.ts';
 import { isUuid } from '../is-id.ts';
 import { newId } from '../new-id.ts';
 import { defaultProject } from '../projects/default-project.ts';
@@ -27,7 +28,8 @@ export type FileFilter = {
   search?: string | undefined;
 };
 
-export type Page = { offset: number; limit: number; oldestFirst?: boolean };
+/** From the `offset`th on, or what comes after the file of an id. */
+export type Page = { offset?: number; after?: string; limit: number; oldestFirst?: boolean };
 
 /** An upload that is on disk and was checked; `create` makes a file of it. What never becomes one is swept. */
 export type TakenIn = { stored: StoredBlob; lines: number | null; intake: Intake | null; contentKind: string | null };
@@ -130,11 +132,18 @@ export function createFiles({ database, blobs, uploadLimit }: Parts) {
     },
 
     /** A page of the workspace's files, newest first unless asked otherwise, and how many there are. */
-    async page(identity: Identity, filter: FileFilter, { offset, limit, oldestFirst = false }: Page) {
+    async page(identity: Identity, filter: FileFilter, { offset = 0, after, limit, oldestFirst = false }: Page) {
+      if (after !== undefined) await this.get(identity, after);
       const matching = ofWorkspace(identity).where((file) => file.and(conditions(file, filter)));
       const direction = oldestFirst ? 'asc' : 'desc';
       const [files, { total }] = await Promise.all([
-        matching.orderBy('created_at', direction).orderBy('id', direction).offset(offset).limit(limit).execute(),
+        matching
+          .$if(after !== undefined, (query) => query.where(afterRow('files', after!, oldestFirst)))
+          .orderBy('created_at', direction)
+          .orderBy('id', direction)
+          .offset(offset)
+          .limit(limit)
+          .execute(),
         matching
           .clearSelect()
           .select(({ fn }) => fn.countAll<number>().as('total'))

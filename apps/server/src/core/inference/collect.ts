@@ -6,6 +6,7 @@ export type CollectedChoice = {
   text: string;
   reasoning: string;
   calls: CollectedCall[];
+  /** Of the text alone. */
   logprobs: TokenLogprob[];
   reason: FinishReason;
   usage: Usage;
@@ -32,7 +33,7 @@ export async function collectGeneration(
     } else {
       if (event.type === 'text') choice.text += event.text;
       else choice.reasoning += event.text;
-      if (event.logprobs) choice.logprobs!.push(...event.logprobs);
+      if (event.type === 'text' && event.logprobs) choice.logprobs!.push(...event.logprobs);
     }
   }
   const whole = choices as CollectedChoice[];

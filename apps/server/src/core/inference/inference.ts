@@ -1,6 +1,15 @@
 /** Answers from deployments. */
 import type { TargetScores } from '@atelier/data';
-import type { ChatMessage, Engine, GenerateEvent, GenerateRequest, LocalModelRef, Vector } from '@atelier/engine';
+import type {
+  ChatMessage,
+  Embeddings,
+  EmbedRequest,
+  Engine,
+  GenerateEvent,
+  GenerateRequest,
+  LocalModelRef,
+  Vector,
+} from '@atelier/engine';
 import { AtelierError } from '@atelier/errors';
 import type { Identity } from '../access/access.ts';
 import { type DeployedModelParts, deployedModel } from '../deployments/deployed-model.ts';
@@ -74,6 +83,17 @@ export function createInference(parts: DeployedModelParts & { deployments: Deplo
         { ...request, model: await parts.models.ref(model), owner: identity.workspaceId },
         signal,
       );
+    },
+
+    /** Vectors of a model by its name or alias. @throws AtelierError `unknown_model`, and what the engine throws */
+    async embedWith(
+      identity: Identity,
+      name: string,
+      request: Omit<EmbedRequest, 'model' | 'owner'>,
+      signal: AbortSignal,
+    ): Promise<Embeddings> {
+      const model = await parts.models.ref(await parts.models.get(identity, name));
+      return parts.engine.embed({ ...request, model, owner: identity.workspaceId }, signal);
     },
 
     /**

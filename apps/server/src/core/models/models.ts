@@ -15,6 +15,9 @@ import { readModelFacts } from './model-facts.ts';
 export type Model = Row<'models'>;
 export type Models = ReturnType<typeof createModels>;
 
+/** What a fine-tuned model was after a step: its name, and the step of the checkpoint. */
+const checkpointName = /^(ft:.{1,400}):ckpt-step-(\d{1,9})$/;
+
 /** A longer file name is no model's. */
 const LONGEST_NAME = 200;
 
@@ -43,6 +46,20 @@ export function createModels({ database, blobs, logger, aliases }: ModelsParts) 
       .where('name', '=', name)
       .orderBy('workspace_id', (order) => order.asc().nullsLast())
       .executeTakeFirst();
+  }
+
+  /** A checkpoint of a fine-tuned model, by the model's name and the checkpoint's step. */
+  async function findCheckpoint(identity: Identity, name: string): Promise<Model | undefined> {
+    const [, base = '', step] = checkpointName.exec(name) ?? [];
+    const model = step === undefined ? undefined : await find(identity, base);
+    if (!model || model.training_job_id === null) return undefined;
+    const checkpoint = await database
+      .selectFrom('checkpoints')
+      .select('number')
+      .where('job_id', '=', model.training_job_id)
+      .where('step', '=', Number(step))
+      .executeTakeFirst();
+    return checkpoint && { ...model, name, checkpoint_number: checkpoint.number };
   }
 
   async function own(identity: Identity, name: string): Promise<Model> {
@@ -109,9 +126,12 @@ export function createModels({ database, blobs, logger, aliases }: ModelsParts) 
       return model;
     },
 
-    /** A model by its name, or by one that the operator gave it. @throws AtelierError `unknown_model` */
+    /** A model by its name, by one that the operator gave it, or by a checkpoint's. @throws AtelierError `unknown_model` */
     async get(identity: Identity, name: string): Promise<Model> {
-      const model = (await find(identity, name)) ?? (await find(identity, aliases.get(name) ?? ''));
+      const model =
+        (await find(identity, name)) ??
+        (await find(identity, aliases.get(name) ?? '')) ??
+        (await findCheckpoint(identity, name));
       if (!model) throw new AtelierError('unknown_model', { name: name.slice(0, 200) });
       return model;
     },

@@ -8,6 +8,7 @@ import type { Database } from '../../storage/database/database.ts';
 import type { Row, RowChange, Tables } from '../../storage/database/tables.ts';
 import type { Identity } from '../access/access.ts';
 import type { Dataset, Datasets } from '../datasets/datasets.ts';
+import { afterRow } from '../after-row.ts';
 import { isId, isUuid } from '../is-id.ts';
 import type { Model } from '../models/models.ts';
 import { newId } from '../new-id.ts';
@@ -182,10 +183,15 @@ export function createTrainingJobs({ database, datasets, wake }: Parts) {
     },
 
     /** A page of the workspace's jobs, newest first, and how many there are. */
-    async page(identity: Identity, filter: JobFilter, { offset, limit }: { offset: number; limit: number }) {
+    async page(
+      identity: Identity,
+      filter: JobFilter,
+      { offset = 0, after, limit }: { offset?: number; after?: Pick<TrainingJob, 'id'>; limit: number },
+    ) {
       const matching = ofWorkspace(identity).where((job) => job.and(conditions(job, filter)));
       const [jobs, { total }] = await Promise.all([
         matching
+          .$if(after !== undefined, (query) => query.where(afterRow('training_jobs', after!.id)))
           .orderBy('training_jobs.created_at', 'desc')
           .orderBy('training_jobs.id', 'desc')
           .offset(offset)

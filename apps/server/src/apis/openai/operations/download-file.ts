@@ -1,0 +1,28 @@
+import { identityOf } from '../../../http/identity.ts';
+import type { Operation } from '../operation.ts';
+import { errorResponses } from '../schemas/errors.ts';
+import { fileParams } from '../schemas/files.ts';
+import { uuidOf } from '../translate/ids.ts';
+
+export const downloadFile: Operation = (app, { files }) => {
+  app.get(
+    '/v1/files/:file_id/content',
+    {
+      schema: {
+        operationId: 'downloadFile',
+        tags: ['Files'],
+        summary: 'Retrieve the content of a file',
+        params: fileParams,
+        produces: ['application/octet-stream'],
+        response: errorResponses,
+      },
+    },
+    async (request, reply) => {
+      const file = await files.get(identityOf(request), uuidOf('file', request.params.file_id));
+      return reply
+        .type('application/octet-stream')
+        .header('content-length', String(file.bytes))
+        .send(files.read(file) as never);
+    },
+  );
+};
