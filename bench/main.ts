@@ -1,7 +1,11 @@
-/** npm run bench -- tuner [--rounds N] [--steps N] [--shape starter|prototype]: ours beside its peers, in turns, on this machine. */
+/** npm run bench -- tuner|engine [--rounds N] ...: ours beside its peers, in turns, on this machine. */
+import { engineBench } from './engine/engine-bench.ts';
 import { tunerBench } from './tuner/tuner-bench.ts';
 
-const benches: Record<string, (args: readonly string[]) => Promise<void>> = { tuner: tunerBench };
+const benches: Record<string, (args: readonly string[]) => Promise<void>> = {
+  engine: engineBench,
+  tuner: tunerBench,
+};
 
 const [name, ...args] = process.argv.slice(2);
 const bench = benches[name ?? ''];

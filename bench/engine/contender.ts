@@ -1,0 +1,86 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Timing } from './stream-client.ts';
+
+/** Requests that are sent at once, in characters of which each is a token. */
+export type Load = { prompts: string[]; maxTokens: number };
+
+export type Settings = {
+  modelFile: string;
+  threads: number;
+  concurrent: number;
+  contextTokens: number;
+  directory: string;
+};
+
+/** The same for all: what users take for text that is neither dull nor wild. */
+export const sampling = { temperature: 0.7, top_p: 0.9 };
+
+/** Somebody who serves the model, in processes of their own. */
+export type Contender = AsyncDisposable & {
+  name: string;
+  /** The root of its processes. */
+  pid: number;
+  run: (load: Load) => Promise<Timing[]>;
+};
+
+/** Starts a program and waits for a line of its output that `ready` makes something of. */
+export async function started<T>(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string>,
+  ready: (line: string) => T | undefined,
+): Promise<{ child: ChildProcess; value: T; lines: AsyncIterator<string> }> {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+  const errors = readTail(child);
+  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  for (;;) {
+    const { done, value: line } = await lines.next();
+    if (done === true) throw new Error(`${command} ended before it was ready: ${errors()}`);
+    const value = ready(line);
+    if (value !== undefined) return { child, value, lines };
+  }
+}
+
+export async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  child.kill('SIGTERM');
+  await exit;
+}
+
+/** Seconds of processor time that a process and those below it have used; NaN where the system has no /proc. */
+export function processorSeconds(root: number): number {
+  try {
+    const parents = new Map<number, { parent: number; ticks: number }>();
+    for (const name of readdirSync('/proc').filter((each) => /^\d+$/.test(each))) {
+      // A process may leave while it is looked at.
+      const stat = tryRead(`/proc/${name}/stat`);
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      if (fields.length > 12)
+        parents.set(Number(name), { parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) });
+    }
+    const isBelow = (pid: number): boolean => pid === root || (pid > 1 && isBelow(parents.get(pid)?.parent ?? 0));
+    let ticks = 0;
+    for (const [pid, entry] of parents) if (isBelow(pid)) ticks += entry.ticks;
+    return ticks / 100;
+  } catch {
+    return NaN;
+  }
+}
+
+function tryRead(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function readTail(child: ChildProcess): () => string {
+  let tail = '';
+  child.stderr!.on('data', (chunk: Buffer) => (tail = (tail + chunk.toString()).slice(-2000)));
+  return () => tail;
+}
