@@ -15,8 +15,11 @@ export type Settings = {
   directory: string;
 };
 
-/** The same for all: what users take for text that is neither dull nor wild. */
-export const sampling = { temperature: 0.7, top_p: 0.9 };
+/**
+ * The same for all, over the whole vocabulary. No cuts: the probabilities of a random model are nearly equal, so that they
+ * would spend as long on sorting them as the model on computing them, which nobody's model asks of them.
+ */
+export const sampling = { temperature: 0.7 };
 
 /** Somebody who serves the model, in processes of their own. */
 export type Contender = AsyncDisposable & {

@@ -33,7 +33,7 @@ export async function llamaServer(settings: Settings): Promise<Contender | undef
     run: async ({ prompts, maxTokens }) =>
       await Promise.all(
         prompts.map((prompt) => {
-          const body = { prompt, n_predict: maxTokens, stream: true, top_k: 0, min_p: 0, ...sampling };
+          const body = { prompt, n_predict: maxTokens, stream: true, top_k: 0, top_p: 1, min_p: 0, ...sampling };
           return streamRequest({ url: `${url}/completion`, agent }, body, read);
         }),
       ),

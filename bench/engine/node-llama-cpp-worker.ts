@@ -26,7 +26,7 @@ for await (const line of createInterface({ input: process.stdin })) {
       const tokens = model.tokenize(prompt);
       // What the prompt has in common with what the sequence holds is kept, as its own chat sessions do.
       await sequence.adaptStateToTokens(tokens);
-      const options = { temperature: sampling.temperature, topP: sampling.top_p };
+      const options = { temperature: sampling.temperature, topK: 0, topP: 1 };
       for await (const _ of sequence.evaluate(tokens.slice(sequence.nextTokenIndex), options)) {
         timing.tokens++;
         timing.last = performance.now() - start;

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createAccess } from '../src/core/access/access.ts';
 import { adminKey, testApp, type TestApp } from './support/test-app.ts';
 import { type TestDatabases, testDatabases } from './support/test-databases.ts';
 import { toyApi } from './support/toy-api.ts';
@@ -129,6 +131,27 @@ describe('keys', () => {
     await expect(test.access.revokeKey(stranger, made.id)).rejects.toMatchObject({ code: 'not_found' });
     expect(await test.access.authenticate(made.key)).not.toBeNull();
     await test.access.revokeKey(identity, made.id);
+    expect(await test.access.authenticate(made.key)).toBeNull();
+  });
+
+  it('that another server revokes are good for a second more at most', async () => {
+    const identity = (await test.access.authenticate(adminKey))!;
+    const other = createAccess(test.database);
+    const made = await test.access.createKey(identity, 'elsewhere');
+    expect(await test.access.authenticate(made.key)).not.toBeNull();
+    await other.revokeKey(identity, made.id);
+    expect(await other.authenticate(made.key)).toBeNull();
+    while ((await test.access.authenticate(made.key)) !== null) await sleep(20);
+  }, 60_000);
+
+  it('are looked up once for many requests, and not from memory once they are revoked', async () => {
+    const identity = (await test.access.authenticate(adminKey))!;
+    const made = await test.access.createKey(identity, 'busy');
+    const many = await Promise.all(Array.from({ length: 200 }, () => test.access.authenticate(made.key)));
+    expect(new Set(many.map((each) => each?.keyId))).toEqual(new Set([made.id]));
+    const during = test.access.authenticate(made.key);
+    await test.access.revokeKey(identity, made.id);
+    await during;
     expect(await test.access.authenticate(made.key)).toBeNull();
   });
 

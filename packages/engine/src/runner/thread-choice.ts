@@ -1,4 +1,4 @@
-import { cpus, loadavg } from 'node:os';
+import { availableParallelism, loadavg } from 'node:os';
 
 /**
  * How many threads compute a step. llama.cpp's threads meet at a barrier after every operation and spin there; when
@@ -122,5 +122,5 @@ export class ThreadChoice {
 
 /** The mean over the last minute of processes that want to run; Windows has none and gives 0. */
 function hasIdleProcessors(): boolean {
-  return loadavg()[0]! < cpus().length;
+  return loadavg()[0]! < availableParallelism();
 }

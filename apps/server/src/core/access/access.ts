@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import type { Database } from '../../storage/database/database.ts';
 import { newId } from '../new-id.ts';
 import { hashApiKey, newApiKey } from './api-key.ts';
+import { KnownKeys } from './known-keys.ts';
 
 /** Whom a request speaks for. Every query is scoped by `workspaceId`. */
 export type Identity = {
@@ -25,6 +26,32 @@ const ADMIN_KEY_NAME = 'admin';
 export function createAccess(database: Database) {
   /** Keys of this process alone, by themselves. */
   const lent = new Map<string, Identity>();
+  const known = new KnownKeys();
+
+  /** Whom the key with this hash speaks for. */
+  async function lookUp(hash: Buffer): Promise<Identity | null> {
+    const row = await database
+      .selectFrom('api_keys')
+      .select([
+        'id',
+        'user_id',
+        'workspace_id',
+        'hash',
+        sql<boolean>`coalesce(last_used_at < now() - interval '1 minute', true)`.as('stale'),
+      ])
+      .where('hash', '=', hash)
+      .where('revoked_at', 'is', null)
+      .executeTakeFirst();
+    if (!row || !timingSafeEqual(row.hash, hash)) return null;
+    // To the minute: a write on every request would cost more than the answer is worth.
+    if (row.stale)
+      await database
+        .updateTable('api_keys')
+        .set({ last_used_at: sql<Date>`now()` })
+        .where('id', '=', row.id)
+        .execute();
+    return { workspaceId: row.workspace_id, userId: row.user_id, keyId: row.id };
+  }
 
   return {
     /** A key for what this process does on behalf of `identity`, until it is disposed of; no other process knows it. */
@@ -34,33 +61,15 @@ export function createAccess(database: Database) {
       return { key, [Symbol.dispose]: () => void lent.delete(key) };
     },
 
-    /** Whom `key` speaks for; null when it is unknown or revoked. */
+    /**
+     * Whom `key` speaks for; null when it is unknown or revoked. A key that another server revokes may be taken for a
+     * second more.
+     */
     async authenticate(key: string): Promise<Identity | null> {
       const borrower = lent.get(key);
       if (borrower) return borrower;
       const hash = hashApiKey(key);
-      if (hash === null) return null;
-      const row = await database
-        .selectFrom('api_keys')
-        .select([
-          'id',
-          'user_id',
-          'workspace_id',
-          'hash',
-          sql<boolean>`coalesce(last_used_at < now() - interval '1 minute', true)`.as('stale'),
-        ])
-        .where('hash', '=', hash)
-        .where('revoked_at', 'is', null)
-        .executeTakeFirst();
-      if (!row || !timingSafeEqual(row.hash, hash)) return null;
-      // To the minute: a write on every request would cost more than the answer is worth.
-      if (row.stale)
-        await database
-          .updateTable('api_keys')
-          .set({ last_used_at: sql<Date>`now()` })
-          .where('id', '=', row.id)
-          .execute();
-      return { workspaceId: row.workspace_id, userId: row.user_id, keyId: row.id };
+      return hash && (await known.get(hash, lookUp));
     },
 
     /** A new key for `identity`'s own user and workspace, never for another. Its text is returned here and nowhere again. */
@@ -82,6 +91,7 @@ export function createAccess(database: Database) {
         .where('id', '=', id)
         .where('workspace_id', '=', identity.workspaceId)
         .executeTakeFirst();
+      known.forget();
       if (done.numUpdatedRows === 0n) throw new AtelierError('not_found', { kind: 'API key' });
     },
 
@@ -124,6 +134,7 @@ export function createAccess(database: Database) {
           .onConflict((conflict) => conflict.column('hash').doUpdateSet({ revoked_at: null }))
           .execute();
       });
+      known.forget();
     },
   };
 }
