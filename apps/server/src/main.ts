@@ -117,6 +117,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
         gpu: config.gpu,
         logger: loggers.engine,
         maxRunning: config.engineRunning,
+        speculation: config.engineSpeculation,
         ...(config.threads !== null && { threads: config.threads }),
         ...(config.engineMemory !== null && { memoryBytes: config.engineMemory }),
       }),

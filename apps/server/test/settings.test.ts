@@ -18,6 +18,7 @@ describe('the configuration', () => {
       gpu: 'auto',
       engineMemory: null,
       engineRunning: 16,
+      engineSpeculation: 'off',
       threads: null,
       trainingJobs: 1,
       trainingSeconds: 86_400,

@@ -63,6 +63,8 @@ export type EngineOptions = {
    * each adapter. Absent: half the size of the model's file, and at least 128 MiB and a sixteenth of `memoryBytes`.
    */
   cacheBytes?: number;
+  /** `ngram`: tokens are guessed by what stood after the same ones before; texts stay the same. */
+  speculation?: 'off' | 'ngram';
   /** A model that nobody has used for so long is unloaded. */
   idleUnloadMs?: number;
 };
@@ -81,6 +83,7 @@ export function createEngine(options: EngineOptions): Engine {
     maxRunners: 4,
     maxAdapters: 8,
     idleUnloadMs: 600_000,
+    speculation: 'off',
     memoryBytes: Math.floor(totalmem() * memoryShare),
     ...options,
   });
@@ -227,12 +230,13 @@ class LocalEngine implements Engine {
   }
 
   #loadCommand(name: string, file: ModelFile): LoadCommand {
-    const { gpu, threads, maxRunning } = this.#settings;
+    const { gpu, threads, maxRunning, speculation } = this.#settings;
     return {
       type: 'load',
       path: name,
       gpu,
       threads,
+      speculation,
       maxSequences: Math.min(maxRunning, maxSequences),
       ...planMemory(file, this.#settings),
     };

@@ -27,6 +27,7 @@ export const commandSchema = z.discriminatedUnion('type', [
     cacheTokens: z.int().min(1),
     /** Each sequence has cells of its own there, `contextTokens` of them, which is faster; otherwise they share all. */
     separate: z.boolean(),
+    speculation: z.enum(['off', 'ngram']),
     /** Tokens that prompt and completion may have together. */
     contextTokens: z.int().min(1),
     /** Tokens that one sequence may have that is embedded or judged as a whole. */

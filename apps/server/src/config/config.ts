@@ -19,6 +19,7 @@ export type Config = {
   /** Bytes. */
   engineMemory: number | null;
   engineRunning: number;
+  engineSpeculation: SettingValue<'ATELIER_ENGINE_SPECULATION'>;
   modelAliases: ReadonlyMap<string, string>;
   trainingJobs: number;
   batches: number;
@@ -68,6 +69,7 @@ export function createConfig(environment: Environment): Config {
     threads: value('ATELIER_THREADS'),
     engineMemory: value('ATELIER_ENGINE_MEMORY'),
     engineRunning: value('ATELIER_ENGINE_RUNNING'),
+    engineSpeculation: value('ATELIER_ENGINE_SPECULATION'),
     modelAliases: value('ATELIER_MODEL_ALIASES') ?? new Map(),
     trainingJobs: value('ATELIER_TRAINING_JOBS'),
     batches: value('ATELIER_BATCHES'),

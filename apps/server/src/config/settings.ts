@@ -63,6 +63,11 @@ export const settings = {
     default: '16',
     doc: 'Generations that run at the same time; the others wait for their turn.',
   },
+  ATELIER_ENGINE_SPECULATION: {
+    schema: z.enum(['off', 'ngram']),
+    default: 'off',
+    doc: '`ngram`: generations guess their next tokens by what stood after the same ones before, and keep those guesses that the model would have chosen. Faster where answers repeat their prompts and few run at once; texts stay the same.',
+  },
   ATELIER_MODEL_ALIASES: {
     schema: z
       .string()

@@ -3,6 +3,7 @@ import { Batch, LlamaContext, type Adapter, type LlamaModel } from '@atelier/lla
 import { maxSequences as mostSlots } from '../limits.ts';
 import type { Outcome } from '../protocol.ts';
 import type { Generation } from './generations.ts';
+import { NgramDraft } from './ngram-draft.ts';
 import type { Step } from './sequence.ts';
 import { SequenceSlots, type Held } from './sequence-slots.ts';
 import { StepPace } from './step-pace.ts';
@@ -24,12 +25,20 @@ export type GenerationContextOptions = {
   cacheTokens: number;
   /** Whether each sequence has an equal part of them; they share all otherwise. */
   separate?: boolean;
+  /** Whether tokens are guessed, so that a step may give several. */
+  speculation?: 'off' | 'ngram';
 };
 
 /** Kept for a next turn, cells that all share make every step longer. */
 const mostKeptShare = 1 / 2;
 
-type Member = Generation & { /** The sequence's number in the context. */ slot: number };
+type Member = Generation & {
+  /** The sequence's number in the context. */
+  slot: number;
+  draft: NgramDraft;
+  /** Guessed tokens behind the computed ones, of which the memory holds something that may be wrong. */
+  drafted: readonly number[];
+};
 
 /**
  * Continuous batching over one native context: waiting sequences join when there is room, each step computes one batch for
@@ -41,6 +50,7 @@ export class GenerationContext implements Disposable {
   readonly #batch: Batch;
   readonly #cacheTokens: number;
   readonly #slots: SequenceSlots;
+  readonly #speculates: boolean;
   #waiting: Generation[] = [];
   /** Oldest first. */
   #active: Member[] = [];
@@ -50,7 +60,15 @@ export class GenerationContext implements Disposable {
   completionTokens = 0;
   computedTokens = 0;
 
-  constructor({ model, adapter, threads, maxSequences, cacheTokens, separate = false }: GenerationContextOptions) {
+  constructor({
+    model,
+    adapter,
+    threads,
+    maxSequences,
+    cacheTokens,
+    separate = false,
+    speculation = 'off',
+  }: GenerationContextOptions) {
     // The memory of recurrent models is no list of positions of which a part could be copied.
     const canCut = !model.isRecurrent;
     const unified = !separate || !canCut;
@@ -75,6 +93,7 @@ export class GenerationContext implements Disposable {
       mostKept: unified ? this.#cacheTokens * mostKeptShare : this.#cacheTokens,
       canCut,
     });
+    this.#speculates = speculation !== 'off' && canCut;
     this.#warmUp();
   }
 
@@ -106,6 +125,7 @@ export class GenerationContext implements Disposable {
     for (const member of evicted) this.#evict(member);
     this.#forgetKept();
 
+    let spare = this.#spare(slices);
     const outputs: { member: Member; index: number }[] = [];
     this.#batch.clear();
     // Parts of the memory that are next to each other are computed together.
@@ -117,13 +137,20 @@ export class GenerationContext implements Disposable {
         const index = this.#batch.add(tokens[pos]!, pos, member.slot, last);
         if (last) outputs.push({ member, index });
       }
+      if (!isGenerating(member)) continue;
+      member.drafted = this.#guess(member, spare);
+      spare -= member.drafted.length;
+      for (const [at, token] of member.drafted.entries()) this.#batch.add(token, tokens.length + at, member.slot, true);
     }
     const ms = this.#decode();
-    if (ms === undefined) return this.#makeRoom();
+    if (ms === undefined) {
+      for (const { member } of slices) member.drafted = [];
+      return this.#makeRoom();
+    }
     if (slices.some(({ count }) => count > 1)) this.#pace.observe(this.#batch.length, ms);
     for (const { member, count } of slices) {
       member.sequence.cached += count;
-      this.computedTokens += count;
+      this.computedTokens += count + member.drafted.length;
     }
     return outputs.flatMap(({ member, index }) => this.#advance(member, index));
   }
@@ -182,7 +209,7 @@ export class GenerationContext implements Disposable {
       const { slot, cached } = this.#slots.take(owner, tokens, running);
       sequence.cached = cached;
       reuse.tokens ??= Math.min(cached, sequence.promptTokens);
-      this.#active.push({ ...generation, slot });
+      this.#active.push({ ...generation, slot, draft: new NgramDraft(), drafted: [] });
     }
     this.#waiting = staying;
   }
@@ -194,9 +221,24 @@ export class GenerationContext implements Disposable {
       this.#slots.forgetOldest();
   }
 
+  /** Chooses the next token, and one more for each guess that was the token chosen. */
   #advance(member: Member, index: number): Outcome[] {
-    // Another choice of its request may have failed in this very step.
-    if (!this.#active.includes(member)) return [];
+    const { sequence, drafted } = member;
+    const outcomes: Outcome[] = [];
+    let right = 0;
+    // The sequence may have ended, or another choice of its request may have failed in this very step.
+    while (this.#active.includes(member)) {
+      outcomes.push(...this.#choose(member, index + right));
+      if (right === drafted.length || sequence.tokens.at(-1) !== drafted[right]) break;
+      right++;
+      if (this.#active.includes(member)) sequence.cached++;
+    }
+    member.draft.observe(drafted.length, right);
+    if (this.#active.includes(member)) this.#forgetDraft(member);
+    return outcomes;
+  }
+
+  #choose(member: Member, index: number): Outcome[] {
     try {
       return this.#outcome(member, this.#next(member, index));
     } catch (error) {
@@ -205,6 +247,24 @@ export class GenerationContext implements Disposable {
       this.cancel(id);
       return [{ id, error: error.toJSON() }];
     }
+  }
+
+  #guess({ draft, slot, sequence }: Member, spare: number): readonly number[] {
+    // What a sliding window has lost does not come back when guesses are forgotten.
+    if (!this.#speculates || this.#context.memory.posMin(slot) !== 0) return [];
+    return draft.propose(sequence.tokens, Math.min(spare, sequence.room - 1));
+  }
+
+  #forgetDraft(member: Member): void {
+    if (member.drafted.length > 0) this.#context.memory.remove(member.slot, member.sequence.cached);
+    member.drafted = [];
+  }
+
+  /** How many tokens more than planned a step may compute. */
+  #spare(slices: readonly { count: number }[]): number {
+    const planned = slices.reduce((sum, { count }) => sum + count, 0);
+    const held = this.#active.reduce((sum, { sequence }) => sum + sequence.cached, this.#slots.keptTokens);
+    return Math.min(batchTokens, this.#cacheTokens - held) - planned;
   }
 
   #outcome(member: Member, { finish, stop, text, ...step }: Step): Outcome[] {
@@ -248,6 +308,7 @@ export class GenerationContext implements Disposable {
   }
 
   #leave(member: Member): void {
+    this.#forgetDraft(member);
     this.#active = this.#active.filter((each) => each !== member);
     this.#slots.keep(heldBy(member));
     member.chooser[Symbol.dispose]();

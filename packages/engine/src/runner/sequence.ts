@@ -66,6 +66,11 @@ export class Sequence {
     return { promptTokens: this.promptTokens, cachedTokens: this.reuse.tokens ?? 0, completionTokens: this.generated };
   }
 
+  /** How many more tokens it may get. */
+  get room(): number {
+    return this.#end - this.tokens.length;
+  }
+
   get generated(): number {
     return this.tokens.length - this.promptTokens;
   }
