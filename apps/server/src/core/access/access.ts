@@ -26,7 +26,7 @@ const ADMIN_KEY_NAME = 'admin';
 export function createAccess(database: Database) {
   /** Keys of this process alone, by themselves. */
   const lent = new Map<string, Identity>();
-  const known = new KnownKeys();
+  const known = new KnownKeys<Identity>();
 
   /** Whom the key with this hash speaks for. */
   async function lookUp(hash: Buffer): Promise<Identity | null> {

@@ -1,19 +1,17 @@
-import type { Identity } from './access.ts';
-
 /** How long the database's word is taken for a key: as long may a key live on that another server revokes. */
 const lifeMs = 1000;
 
 /** More keys than ask within a second; past it all are looked up again. */
 const mostKeys = 10_000;
 
-type Entry = { identity: Promise<Identity | null>; until: number };
+type Entry<T> = { identity: Promise<T | null>; until: number };
 
 /** Whom keys speak for, for a moment, so that a thousand requests a second do not ask the database a thousand times. */
-export class KnownKeys {
-  #entries = new Map<string, Entry>();
+export class KnownKeys<T> {
+  #entries = new Map<string, Entry<T>>();
 
   /** By the hash of a key. Requests that come while it is looked up wait for the same answer; a bad key is not kept. */
-  async get(hash: Buffer, lookUp: (hash: Buffer) => Promise<Identity | null>): Promise<Identity | null> {
+  async get(hash: Buffer, lookUp: (hash: Buffer) => Promise<T | null>): Promise<T | null> {
     const key = hash.toString('base64');
     const now = performance.now();
     const entry = this.#entries.get(key);
