@@ -4,7 +4,7 @@ import { isIPv6 } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createEngine, type Engine } from '@atelier/engine';
+import { createEngine, createRemoteEngine, type Engine, routeEngines } from '@atelier/engine';
 import { AtelierError } from '@atelier/errors';
 import { textRecogniser } from '@atelier/memory';
 import type { FastifyInstance } from 'fastify';
@@ -18,6 +18,7 @@ import { createLocalLauncher } from './compute/local-launcher.ts';
 import type { Launcher } from './compute/launcher.ts';
 import type { Config } from './config/config.ts';
 import { childEnvironment } from './config/environment.ts';
+import { readRemoteEngines } from './config/remote-engines.ts';
 import { createAgents } from './core/agents/agents.ts';
 import { createConversations } from './core/agents/conversations.ts';
 import { createAccess } from './core/access/access.ts';
@@ -109,7 +110,9 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       graceMs: config.shutdownSeconds * 1000,
       logger: loggers.compute,
     });
-  const engine =
+  const services = await readRemoteEngines(config.secrets.remoteEngines);
+  const remote = stack.use(createRemoteEngine({ services, logger: loggers.engine }));
+  const local =
     overrides.engine ??
     stack.use(
       createEngine({
@@ -122,6 +125,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
         ...(config.engineMemory !== null && { memoryBytes: config.engineMemory }),
       }),
     );
+  const engine = routeEngines(local, remote);
   addEngineMetrics(registry, engine);
 
   // Core services.
@@ -130,6 +134,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     blobs,
     logger: loggers.models,
     aliases: modelAliases(config.modelAliases),
+    remotes: () => remote.models(),
   });
   await models.register([starterModels, path.join(config.directories.data, 'models')]);
   const projects = createProjects(database);

@@ -30,7 +30,7 @@ describe('the configuration', () => {
       ocrLanguages: 'eng',
       shutdownSeconds: 30,
       logLevel: 'info',
-      secrets: { adminKey: null, databaseUrl: null },
+      secrets: { adminKey: null, databaseUrl: null, remoteEngines: null },
       directories: {
         data: path.resolve('data'),
         blobs: path.resolve('data/blobs'),

@@ -5,7 +5,12 @@ import type { Environment } from './environment.ts';
 import { settings, type SettingName, type SettingValue } from './settings.ts';
 
 /** What the operator keeps from others; never logged, never given to a child process. */
-export type Secrets = { adminKey: string | null; databaseUrl: string | null };
+export type Secrets = {
+  adminKey: string | null;
+  databaseUrl: string | null;
+  /** A file or JSON; remote-engines.ts reads it. */
+  remoteEngines: string | null;
+};
 
 export type Config = {
   host: string;
@@ -80,7 +85,11 @@ export function createConfig(environment: Environment): Config {
     linkSeconds: value('ATELIER_LINK_SECONDS'),
     shutdownSeconds: value('ATELIER_SHUTDOWN_SECONDS'),
     logLevel: value('ATELIER_LOG_LEVEL'),
-    secrets: { adminKey, databaseUrl: value('DATABASE_URL') },
+    secrets: {
+      adminKey,
+      databaseUrl: value('DATABASE_URL'),
+      remoteEngines: value('ATELIER_REMOTE_ENGINES'),
+    },
   };
 }
 

@@ -79,6 +79,11 @@ export const settings = {
     default: null,
     doc: 'Further names of models, as `name=model,name=model`. Names of hosted APIs (`mistral-small-latest`, `gpt-4o-mini`, ...) mean the starter model unless they are given here.',
   },
+  ATELIER_REMOTE_ENGINES: {
+    schema: z.string().min(1),
+    default: null,
+    doc: 'Other servers whose models are served here too: a file of this user alone (mode 0600), or its content. See docs/guide/remote-engines.md.',
+  },
   ATELIER_TRAINING_JOBS: {
     schema: integer(0, 64),
     default: '1',

@@ -1,7 +1,10 @@
-/** Base models: what can be trained and deployed. Those of the machine's model directories belong to every workspace. */
-import { readdir } from 'node:fs/promises';
+/**
+ * Models: base models, which can be trained and deployed, those that jobs made, and those that other servers run. Base
+ * models of the machine's model directories, and remote ones, belong to every workspace.
+ */
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { ModelRef } from '@atelier/engine';
+import type { ModelRef, RemoteModel, RemoteModelRef } from '@atelier/engine';
 import { AtelierError } from '@atelier/errors';
 import type { Logger } from '../../logger.ts';
 import type { BlobStore } from '../../storage/blobs/blob-store.ts';
@@ -12,7 +15,8 @@ import { newId } from '../new-id.ts';
 import { checkpointModel } from '../training/checkpoint-model.ts';
 import { readModelFacts } from './model-facts.ts';
 
-export type Model = Row<'models'>;
+/** A row of its table, or a remote model, which has none: what it does not tell of itself is 0. */
+export type Model = Omit<Row<'models'>, 'kind'> & { kind: Row<'models'>['kind'] | 'remote'; remote?: RemoteModelRef };
 export type Models = ReturnType<typeof createModels>;
 
 /** What a fine-tuned model was after a step: its name, and the step of the checkpoint. */
@@ -27,9 +31,17 @@ export type ModelsParts = {
   logger: Logger;
   /** Further names of models, such as those that clients of hosted APIs use. */
   aliases: ReadonlyMap<string, string>;
+  /** What other servers run. */
+  remotes?: () => Promise<RemoteModel[]>;
 };
 
-export function createModels({ database, blobs, logger, aliases }: ModelsParts) {
+export function createModels({ database, blobs, logger, aliases, remotes = async () => [] }: ModelsParts) {
+  const started = new Date();
+  /** Where base models come from, and how their directories looked when they were read. */
+  let directories: readonly string[] = [];
+  let seen = '';
+  let reading = Promise.resolve();
+
   /** The models that a workspace may use: everyone's and its own. */
   const visible = (identity: Pick<Identity, 'workspaceId'>) =>
     database
@@ -62,61 +74,87 @@ export function createModels({ database, blobs, logger, aliases }: ModelsParts) 
     return checkpoint && { ...model, name, checkpoint_number: checkpoint.number };
   }
 
+  /** Those of other servers are called `service/model`. */
+  async function remoteModels(): Promise<Model[]> {
+    return (await remotes()).map((model) => remoteModel(model, started));
+  }
+
+  /** Files that came or went since the directories were last read are registered or forgotten. */
+  async function lookAgain(): Promise<void> {
+    if ((await appearance(directories)) === seen) return;
+    await (reading = reading
+      .catch(() => {})
+      .then(async () => {
+        const now = await appearance(directories);
+        if (now === seen) return;
+        await register();
+        seen = now;
+      }));
+  }
+
   async function own(identity: Identity, name: string): Promise<Model> {
-    const model = await find(identity, name);
+    const model = (await find(identity, name)) ?? (await remoteModels()).find((remote) => remote.name === name);
     if (!model) throw new AtelierError('unknown_model', { name: name.slice(0, 200) });
-    if (model.kind === 'base') throw new AtelierError('forbidden');
+    if (model.kind !== 'fine-tuned') throw new AtelierError('forbidden');
     return model;
+  }
+
+  async function register(): Promise<void> {
+    const files = await modelFiles(directories);
+    for (const [name, file] of files) {
+      try {
+        const { family, contextLength, parameters, chat, capabilities } = await readModelFacts(file);
+        const facts = {
+          family,
+          context_length: contextLength,
+          parameters,
+          chat,
+          path: file,
+          capabilities: JSON.stringify(capabilities),
+        };
+        await database
+          .insertInto('models')
+          .values({ id: newId('md'), workspace_id: null, name, kind: 'base', ...facts })
+          .onConflict((conflict) => conflict.columns(['workspace_id', 'name']).doUpdateSet(facts))
+          .execute();
+      } catch (error) {
+        files.delete(name);
+        logger.warn({ err: error, model: name }, 'a model file is left out');
+      }
+    }
+    await database
+      .deleteFrom('models')
+      .where('workspace_id', 'is', null)
+      .where('path', 'is not', null)
+      .$if(files.size > 0, (query) => query.where('name', 'not in', [...files.keys()]))
+      .where(({ not, exists, selectFrom }) =>
+        not(exists(selectFrom('training_jobs').select('id').whereRef('training_jobs.base_model', '=', 'models.id'))),
+      )
+      .execute();
   }
 
   return {
     /**
      * Registers each `*.gguf` of `directories` for everyone, under its file name; where two have one name the first
      * directory's counts. A file that is no model is logged and left out; a model whose file is gone is forgotten, unless
-     * jobs name it. For starts of the server.
+     * jobs name it. For starts of the server; lists of models notice what changes later.
      */
-    async register(directories: readonly string[]): Promise<void> {
-      const files = await modelFiles(directories);
-      for (const [name, file] of files) {
-        try {
-          const { family, contextLength, parameters, chat, capabilities } = await readModelFacts(file);
-          const facts = {
-            family,
-            context_length: contextLength,
-            parameters,
-            chat,
-            path: file,
-            capabilities: JSON.stringify(capabilities),
-          };
-          await database
-            .insertInto('models')
-            .values({ id: newId('md'), workspace_id: null, name, kind: 'base', ...facts })
-            .onConflict((conflict) => conflict.columns(['workspace_id', 'name']).doUpdateSet(facts))
-            .execute();
-        } catch (error) {
-          files.delete(name);
-          logger.warn({ err: error, model: name }, 'a model file is left out');
-        }
-      }
-      await database
-        .deleteFrom('models')
-        .where('workspace_id', 'is', null)
-        .where('path', 'is not', null)
-        .$if(files.size > 0, (query) => query.where('name', 'not in', [...files.keys()]))
-        .where(({ not, exists, selectFrom }) =>
-          not(exists(selectFrom('training_jobs').select('id').whereRef('training_jobs.base_model', '=', 'models.id'))),
-        )
-        .execute();
+    async register(given: readonly string[]): Promise<void> {
+      directories = given;
+      seen = await appearance(given);
+      await register();
     },
 
     /** Base models, by name. */
     async listBase(identity: Identity): Promise<Model[]> {
+      await lookAgain();
       return visible(identity).where('kind', '=', 'base').orderBy('name').execute();
     },
 
-    /** Base models and those that jobs made, by name. */
+    /** Base models and those that jobs made, by name, then those of other servers. */
     async list(identity: Identity): Promise<Model[]> {
-      return visible(identity).orderBy('name').execute();
+      await lookAgain();
+      return [...(await visible(identity).orderBy('name').execute()), ...(await remoteModels())];
     },
 
     /** The workspace's own model goes before everyone's of the same name. @throws AtelierError `not_found` */
@@ -128,10 +166,12 @@ export function createModels({ database, blobs, logger, aliases }: ModelsParts) 
 
     /** A model by its name, by one that the operator gave it, or by a checkpoint's. @throws AtelierError `unknown_model` */
     async get(identity: Identity, name: string): Promise<Model> {
+      const meant = aliases.get(name) ?? name;
       const model =
         (await find(identity, name)) ??
-        (await find(identity, aliases.get(name) ?? '')) ??
-        (await findCheckpoint(identity, name));
+        (await find(identity, meant)) ??
+        (await findCheckpoint(identity, name)) ??
+        (await remoteModels()).find((remote) => remote.name === meant);
       if (!model) throw new AtelierError('unknown_model', { name: name.slice(0, 200) });
       return model;
     },
@@ -193,6 +233,7 @@ export function createModels({ database, blobs, logger, aliases }: ModelsParts) 
 
     /** What an engine runs for a model: its file, or what its job made of another's. */
     async ref(model: Model): Promise<ModelRef> {
+      if (model.remote) return model.remote;
       if (model.training_job_id === null) return { path: await this.file(model) };
       const checkpoint = await database
         .selectFrom('checkpoints')
@@ -211,6 +252,41 @@ export function createModels({ database, blobs, logger, aliases }: ModelsParts) 
       return checkpointModel(blobs, await this.file(checkpoint), checkpoint);
     },
   };
+}
+
+function remoteModel({ service, id, contextTokens = 0, parameters = 0 }: RemoteModel, since: Date): Model {
+  const name = `${service}/${id}`;
+  return {
+    id: name,
+    workspace_id: null,
+    name,
+    family: 'remote',
+    kind: 'remote',
+    remote: { remote: service, model: id },
+    blob: null,
+    path: null,
+    context_length: contextTokens,
+    parameters,
+    chat: true,
+    created_at: since,
+    training_job_id: null,
+    checkpoint_number: null,
+    title: null,
+    description: null,
+    archived: false,
+    capabilities: { tools: true },
+  };
+}
+
+/** Changes when a file comes into one of the directories or leaves it. */
+async function appearance(directories: readonly string[]): Promise<string> {
+  const times = directories.map((directory) =>
+    stat(directory, { bigint: true }).then(
+      ({ mtimeNs }) => String(mtimeNs),
+      () => '',
+    ),
+  );
+  return (await Promise.all(times)).join(' ');
 }
 
 async function modelFiles(directories: readonly string[]): Promise<Map<string, string>> {
