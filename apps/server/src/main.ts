@@ -37,6 +37,7 @@ import { createProjects } from './core/projects/projects.ts';
 import { createJobRows } from './core/training/job-row.ts';
 import { createJobHandler } from './core/training/run-job.ts';
 import { removeStaleRuns } from './core/training/stale-runs.ts';
+import { createEstimateJob } from './core/training/estimate-run.ts';
 import { createTrainingJobs } from './core/training/training-jobs.ts';
 import { addEngineMetrics } from './engine-metrics.ts';
 import { createEvents } from './events.ts';
@@ -168,6 +169,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       conversations,
       projects,
       trainingJobs,
+      estimateJob: createEstimateJob({ database, blobs, models, datasets }),
       inference,
       links,
       readDocument,

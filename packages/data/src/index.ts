@@ -20,6 +20,7 @@ export {
   type TextRecord,
 } from './records/record.ts';
 export { countRecords, encodeRecords, readRecords, writeRecords } from './records/record-file.ts';
+export { punchHoles, type HoleOptions } from './records/punch-holes.ts';
 export { splitRecords, type SplitOptions } from './records/split-records.ts';
 export { convertDataset, type DatasetFormat } from './upload/convert-dataset.ts';
 export {

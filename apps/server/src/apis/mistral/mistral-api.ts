@@ -5,9 +5,11 @@ import { agentsCompletion } from './operations/agents-completion.ts';
 import { appendConversation } from './operations/append-conversation.ts';
 import { archiveModel } from './operations/archive-model.ts';
 import { cancelBatchJob } from './operations/cancel-batch-job.ts';
+import { cancelFineTuningJob } from './operations/cancel-fine-tuning-job.ts';
 import { chatCompletion } from './operations/chat-completion.ts';
 import { createAgent } from './operations/create-agent.ts';
 import { createBatchJob } from './operations/create-batch-job.ts';
+import { createFineTuningJob } from './operations/create-fine-tuning-job.ts';
 import { deleteFile } from './operations/delete-file.ts';
 import { deleteModel } from './operations/delete-model.ts';
 import { downloadFile } from './operations/download-file.ts';
@@ -17,11 +19,13 @@ import { getBatchJob } from './operations/get-batch-job.ts';
 import { getConversationHistory } from './operations/get-conversation-history.ts';
 import { getConversationMessages } from './operations/get-conversation-messages.ts';
 import { getConversation } from './operations/get-conversation.ts';
+import { getFineTuningJob } from './operations/get-fine-tuning-job.ts';
 import { getSignedUrl } from './operations/get-signed-url.ts';
 import { listAgents } from './operations/list-agents.ts';
 import { listBatchJobs } from './operations/list-batch-jobs.ts';
 import { listConversations } from './operations/list-conversations.ts';
 import { listFiles } from './operations/list-files.ts';
+import { listFineTuningJobs } from './operations/list-fine-tuning-jobs.ts';
 import { listModels } from './operations/list-models.ts';
 import { ocr } from './operations/ocr.ts';
 import { restartConversation } from './operations/restart-conversation.ts';
@@ -29,6 +33,7 @@ import { retrieveFile } from './operations/retrieve-file.ts';
 import { retrieveModel } from './operations/retrieve-model.ts';
 import { startConversation } from './operations/start-conversation.ts';
 import { switchAgentVersion } from './operations/switch-agent-version.ts';
+import { startFineTuningJob } from './operations/start-fine-tuning-job.ts';
 import { unarchiveModel } from './operations/unarchive-model.ts';
 import { updateAgent } from './operations/update-agent.ts';
 import { updateModel } from './operations/update-model.ts';
@@ -68,6 +73,11 @@ const operations: readonly Operation[] = [
   restartConversation,
   getConversationHistory,
   getConversationMessages,
+  createFineTuningJob,
+  listFineTuningJobs,
+  getFineTuningJob,
+  cancelFineTuningJob,
+  startFineTuningJob,
 ];
 
 export function createMistralApi(services: MistralServices): Api {

@@ -8,6 +8,7 @@ import type { Files } from '../../core/files/files.ts';
 import type { Inference } from '../../core/inference/inference.ts';
 import type { Models } from '../../core/models/models.ts';
 import type { Projects } from '../../core/projects/projects.ts';
+import type { EstimateJob } from '../../core/training/estimate-run.ts';
 import type { TrainingJobs } from '../../core/training/training-jobs.ts';
 
 export type MistralServices = {
@@ -18,6 +19,7 @@ export type MistralServices = {
   conversations: Conversations;
   projects: Projects;
   trainingJobs: TrainingJobs;
+  estimateJob: EstimateJob;
   inference: Inference;
   links: DownloadLinks;
   readDocument: ReadDocument;

@@ -41,6 +41,20 @@ export function createDatasets({ database, blobs, events, uploadLimit }: Parts) 
   return {
     get: find,
 
+    /** Whatever its project. @throws AtelierError `not_found` */
+    async inWorkspace(identity: Identity, id: string): Promise<Dataset> {
+      const dataset = isId('ds', id)
+        ? await database
+            .selectFrom('datasets')
+            .selectAll()
+            .where('id', '=', id)
+            .where('workspace_id', '=', identity.workspaceId)
+            .executeTakeFirst()
+        : undefined;
+      if (!dataset) throw new AtelierError('not_found', { kind: 'Dataset' });
+      return dataset;
+    },
+
     /**
      * Stores and converts an upload; `create` then makes a data set of it. What never becomes one is swept.
      * @throws AtelierError `not_found` before anything is read; `invalid_dataset` naming line, field and reason of the first

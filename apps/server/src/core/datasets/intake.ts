@@ -11,11 +11,20 @@ import {
   type DatasetRecord,
   encodeRecords,
 } from '@atelier/data';
+import type { AtelierError } from '@atelier/errors';
 import type { BlobStore, StoredBlob } from '../../storage/blobs/blob-store.ts';
+
+export type InvalidRows = { count: number; first: InvalidRow[] };
+export type InvalidRow = { line: number; field: string; reason: string };
+
+/** So many bad rows are kept to be shown. */
+const SHOWN_ROWS = 5;
 
 export type Intake = {
   format: DatasetFormat;
   records: number;
+  /** Rows that were left out, and the first of them. */
+  invalid: InvalidRows;
   /** What the first record is for: text to go on with, or anything to answer. */
   kind: 'pretrain' | 'instruct';
   source: StoredBlob;
@@ -24,6 +33,7 @@ export type Intake = {
 
 /**
  * Stores and converts `content`. On any error neither blob is kept and the rest of `content` is not read.
+ * `toleratedShare`: as many of the rows may be bad, and are left out.
  * @throws AtelierError `invalid_dataset`, `payload_too_large`, `storage_full`; the signal's reason when it aborts.
  */
 export async function takeIn(
@@ -33,8 +43,9 @@ export async function takeIn(
     format,
     profile,
     limit,
+    toleratedShare = 0,
     signal,
-  }: { format: DatasetFormat; profile: DatasetProfile; limit: number; signal: AbortSignal },
+  }: { format: DatasetFormat; profile: DatasetProfile; limit: number; toleratedShare?: number; signal: AbortSignal },
 ): Promise<Intake> {
   const branch = new PassThrough();
   branch.on('error', () => {}); // the converter reports it
@@ -42,6 +53,12 @@ export async function takeIn(
   const stop = AbortSignal.any([signal, failure.signal]);
   let records = 0;
   let kind: Intake['kind'] = 'instruct';
+  const invalid: InvalidRows = { count: 0, first: [] };
+  let firstProblem: AtelierError | undefined;
+  const skip = (problem: AtelierError) => {
+    firstProblem ??= problem;
+    if (++invalid.count <= SHOWN_ROWS) invalid.first.push(problem.details as InvalidRow);
+  };
 
   async function* counted(converted: AsyncIterable<DatasetRecord>): AsyncGenerator<DatasetRecord> {
     for await (const record of converted) {
@@ -49,6 +66,8 @@ export async function takeIn(
       records++;
       yield record;
     }
+    if (firstProblem && (records === 0 || invalid.count > toleratedShare * (records + invalid.count)))
+      throw firstProblem;
   }
   const store = (bytes: AsyncIterable<Uint8Array>, most: number) =>
     blobs.put(bytes, { limit: most, signal: stop }).catch((error: unknown) => {
@@ -57,11 +76,14 @@ export async function takeIn(
     });
 
   const source = store(copied(content, branch, stop), limit);
-  const converted = store(encodeRecords(counted(convertDataset(branch, format, profile))), Infinity);
+  const converted = store(
+    encodeRecords(counted(convertDataset(branch, format, profile, toleratedShare > 0 ? skip : undefined))),
+    Infinity,
+  );
   // Both have let go of their files before the first error is passed on.
   await Promise.allSettled([source, converted]);
   stop.throwIfAborted();
-  return { format, records, kind, source: await source, converted: await converted };
+  return { format, records, invalid, kind, source: await source, converted: await converted };
 }
 
 /** Passes `content` on, and a copy into `branch`, at the pace of the slower reader. */

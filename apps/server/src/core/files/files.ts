@@ -46,16 +46,18 @@ export function createFiles({ database, blobs, uploadLimit }: Parts) {
 
   return {
     /**
-     * Stores training data and converts it as `profile` says.
+     * Stores training data and converts it as `profile` says; of its rows, `toleratedShare` may be bad, and are left out.
      * @throws AtelierError `invalid_dataset` naming line, field and reason, `payload_too_large`, `storage_full`
      */
     async takeInTrainingData(
       content: AsyncIterable<Uint8Array>,
       profile: DatasetProfile,
       signal: AbortSignal,
+      { toleratedShare = 0 }: { toleratedShare?: number } = {},
     ): Promise<TakenIn> {
-      const intake = await takeIn(blobs, content, { format: 'jsonl', profile, limit: uploadLimit, signal });
-      return { stored: intake.source, lines: intake.records, intake, contentKind: intake.kind };
+      const options = { format: 'jsonl', profile, limit: uploadLimit, toleratedShare, signal } as const;
+      const intake = await takeIn(blobs, content, options);
+      return { stored: intake.source, lines: intake.records + intake.invalid.count, intake, contentKind: intake.kind };
     },
 
     /** Stores a file of any other content as it is. @throws AtelierError `payload_too_large`, `storage_full` */
@@ -97,6 +99,8 @@ export function createFiles({ database, blobs, uploadLimit }: Parts) {
               state: 'ready',
               format: intake.format,
               records: intake.records,
+              invalid_rows: intake.invalid.count,
+              invalid_examples: JSON.stringify(intake.invalid.first),
               source_blob: intake.source.sha256,
               records_blob: intake.converted.sha256,
               created_by: identity.userId,

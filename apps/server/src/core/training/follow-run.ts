@@ -84,6 +84,7 @@ async function writeReports(
           learning_rate: event.learningRate,
           gradient_norm: event.gradientNorm,
           tokens_per_second: event.tokensPerSecond,
+          tokens: event.tokens,
         })),
       )
       .onConflict((conflict) =>
@@ -93,6 +94,7 @@ async function writeReports(
           learning_rate: row.ref('excluded.learning_rate'),
           gradient_norm: row.ref('excluded.gradient_norm'),
           tokens_per_second: row.ref('excluded.tokens_per_second'),
+          tokens: row.ref('excluded.tokens'),
         })),
       )
       .execute();

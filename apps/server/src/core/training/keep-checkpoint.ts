@@ -10,7 +10,8 @@ type CheckpointEvent = Extract<RunEvent, { type: 'checkpoint' }>;
 export type KeepCheckpointParts = { rows: JobRows; blobs: BlobStore };
 
 /**
- * Moves a checkpoint's file into the blobs, and only then names it in a row. A checkpoint that was kept before is left alone.
+ * Moves a checkpoint's file into the blobs, and only then names it in a row. Checkpoints are numbered in their order, from 1:
+ * by epoch where each ends with one. A checkpoint that was kept before is left alone.
  * @throws AtelierError `lease_lost`; `training_failed` when the file is not what the trainer said it was.
  */
 export async function keepCheckpoint(
@@ -19,17 +20,16 @@ export async function keepCheckpoint(
   directory: string,
   event: CheckpointEvent,
 ): Promise<void> {
-  const number = Math.round(event.epoch);
-  if (number < 1 || Math.abs(event.epoch - number) > 1e-6) return; // taken within an epoch
-  const known = await rows.write(lease, (transaction) =>
+  const kept = await rows.write(lease, (transaction) =>
     transaction
       .selectFrom('checkpoints')
       .select('step')
       .where('job_id', '=', lease.id)
-      .where('number', '=', number)
-      .executeTakeFirst(),
+      .where('step', '<=', event.step)
+      .execute(),
   );
-  if (known?.step === event.step) return;
+  if (kept.some(({ step }) => step === event.step)) return;
+  const number = kept.length + 1;
   const keep = async ({ file: name, sha256 }: { file: string; sha256: string }): Promise<string> => {
     const stored = await blobs.putFile(path.join(directory, event.path, name));
     if (stored.sha256 !== sha256)

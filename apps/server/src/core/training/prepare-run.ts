@@ -1,8 +1,6 @@
-import { createReadStream, createWriteStream } from 'node:fs';
 import { access, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { splitRecords } from '@atelier/data';
+import { punchHoles, readRecords, splitRecords, writeRecords } from '@atelier/data';
 import { type RunSpec, runSpecSchema } from '@atelier/tuner/contract';
 import type { z } from 'zod';
 import type { BlobStore } from '../../storage/blobs/blob-store.ts';
@@ -13,7 +11,12 @@ import { planBatches } from './batches.ts';
 import type { JobRow } from './job-row.ts';
 import { averageRowTokens } from './row-tokens.ts';
 import { type TrainingMethod, type TrainingTask, trainingSettingsSchema } from './settings.ts';
+import { jobSources, joined, requireValidRows } from './sources.ts';
+import { runTargets } from './targets.ts';
 import { taskRecords } from './task-records.ts';
+
+/** Of ordinary vocabularies and texts, on the low side. */
+const CHARACTERS_PER_TOKEN = 3;
 
 export type PreparedRun = { directory: string; spec: RunSpec };
 
@@ -50,21 +53,15 @@ async function makeSpec(
 ): Promise<RunSpec> {
   const settings = trainingSettingsSchema.parse(job.hyper_parameters);
   const model = await models.byId(job.base_model);
-  const recordsOf = async (role: 'train' | 'test'): Promise<string | undefined> => {
-    const rows = await database
-      .selectFrom('training_job_datasets as d')
-      .innerJoin('datasets', 'datasets.id', 'd.dataset_id')
-      .select('datasets.records_blob')
-      .where('d.job_id', '=', job.id)
-      .where('d.role', '=', role)
-      .orderBy('d.position')
-      .execute();
-    const files = await Promise.all(rows.map(({ records_blob }) => blobs.localPath(records_blob!)));
-    return files.length > 1 ? joined(files, path.join(directory, `${role}-all.jsonl`)) : files[0];
+  const sources = {
+    train: await jobSources({ database, blobs }, job.id, 'train'),
+    test: await jobSources({ database, blobs }, job.id, 'test'),
   };
+  requireValidRows([...sources.train, ...sources.test], settings.invalidRowShare);
   const task = job.task as TrainingTask;
-  let train = await taskRecords((await recordsOf('train'))!, task, { directory, name: 'train' });
-  let test = await recordsOf('test');
+  let train = (await joined(sources.train, path.join(directory, 'train-all.jsonl')))!;
+  train = await taskRecords(train, task, { directory, name: 'train' });
+  let test = await joined(sources.test, path.join(directory, 'test-all.jsonl'));
   if (test !== undefined) test = await taskRecords(test, task, { directory, name: 'test' });
   if (job.split_ratio !== null) {
     const files = { train: path.join(directory, 'train.jsonl'), test: path.join(directory, 'test.jsonl') };
@@ -73,12 +70,22 @@ async function makeSpec(
   }
   if (settings.trainPercent < 100) train = await downsample(train, settings.trainPercent, job.seed, directory);
   const maxSequenceTokens = Math.min(settings.hyperParameters.maxSequenceTokens ?? Infinity, model.context_length);
+  if (settings.holeShare > 0 && model.capabilities.fim === true) {
+    const holes = { share: settings.holeShare, seed: job.seed + 2, longest: maxSequenceTokens * CHARACTERS_PER_TOKEN };
+    const punched = path.join(directory, 'train-holes.jsonl');
+    await writeRecords(punched, punchHoles(readRecords(train), holes));
+    train = punched;
+  }
+  const { taskSettings } = settings;
   const baseModel = await models.file(model);
   const rowTokens = await averageRowTokens(train, baseModel, { chat: model.chat, task });
   const spec: z.input<typeof runSpecSchema> = {
     version: 1,
     task,
-    taskSettings: settings.taskSettings,
+    taskSettings:
+      task === 'classification'
+        ? { ...taskSettings, targets: await runTargets(taskSettings.targets, train, test) }
+        : taskSettings,
     method: job.method as TrainingMethod,
     baseModel,
     train: [train],
@@ -94,12 +101,6 @@ async function makeSpec(
     ...(machine.threads !== null && { threads: machine.threads }),
   };
   return runSpecSchema.parse(spec);
-}
-
-/** One file of all records of `files`, in order; every line of theirs ends with a line break. */
-async function joined(files: readonly string[], to: string): Promise<string> {
-  for (const file of files) await pipeline(createReadStream(file), createWriteStream(to, { flags: 'a', mode: 0o600 }));
-  return to;
 }
 
 /** A share of the records, at least one, in a file of its own. */

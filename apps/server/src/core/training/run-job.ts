@@ -5,16 +5,20 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { AtelierError, isAtelierError } from '@atelier/errors';
+import type { RunSpec } from '@atelier/tuner/contract';
 import type { Launcher, RunEnd } from '../../compute/launcher.ts';
 import type { Events } from '../../events.ts';
 import type { Lease } from '../../jobs/leases.ts';
 import type { WorkerOptions } from '../../jobs/worker.ts';
 import type { RowChange } from '../../storage/database/tables.ts';
+import { estimateRun } from './estimate-run.ts';
 import { type FollowParts, followRun } from './follow-run.ts';
 import type { JobRow } from './job-row.ts';
 import { nameModel } from './name-model.ts';
 import { prepareRun, type PrepareRunParts } from './prepare-run.ts';
+import { type learntSettings, type TrainingSettings, trainingSettingsSchema } from './settings.ts';
 import { isFinished, type TrainingState } from './states.ts';
+import { settledTargets } from './targets.ts';
 import { testCheckpoints, type TestJobParts } from './test-job.ts';
 
 export type RunJobParts = PrepareRunParts &
@@ -40,10 +44,10 @@ export function createJobHandler(parts: RunJobParts): Pick<WorkerOptions, 'handl
       case 'queued':
         return { state: 'validating', change: { started_at: new Date() } };
       case 'validating': {
-        const { spec } = await prepareRun(parts, job);
+        const learnt = await learntOf(job, (await prepareRun(parts, job)).spec);
         return {
           state: 'validated',
-          change: { hyper_parameters: JSON.stringify({ ...job.hyper_parameters, trained: spec.hyperParameters }) },
+          change: { hyper_parameters: JSON.stringify({ ...job.hyper_parameters, ...learnt }) },
         };
       }
       case 'validated':
@@ -68,6 +72,19 @@ export function createJobHandler(parts: RunJobParts): Pick<WorkerOptions, 'handl
       default:
         throw new AtelierError('cancelled');
     }
+  }
+
+  async function learntOf(
+    job: JobRow,
+    spec: RunSpec,
+  ): Promise<Pick<TrainingSettings, (typeof learntSettings)[number]>> {
+    const model = await parts.models.byId(job.base_model);
+    const settings = trainingSettingsSchema.parse(job.hyper_parameters);
+    return {
+      trained: spec.hyperParameters,
+      estimate: await estimateRun(parts, { model, task: spec.task, files: spec.train, settings }),
+      ...(spec.task === 'classification' && { targets: settledTargets(spec.taskSettings) }),
+    };
   }
 
   async function train(lease: Lease, job: JobRow, signal: AbortSignal): Promise<void> {

@@ -44,7 +44,8 @@ export function convertedRecord(record: DatasetRecord, task: Task, line: number)
   const refuse: Refuse = (field, reason) => {
     throw new AtelierError('invalid_dataset', { line, field, reason });
   };
-  return convert(asked, refuse);
+  const made = convert(asked, refuse);
+  return made.kind === 'labelled' && 'weight' in record ? { ...made, weight: record.weight! } : made;
 }
 
 type Refuse = (field: string, reason: string) => never;

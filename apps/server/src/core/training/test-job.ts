@@ -35,15 +35,17 @@ export async function testCheckpoints(
     if (checkpoint.metrics !== null) continue;
     const at = (answered: number) =>
       from + ((to - from) * (done + answered / Math.max(1, records))) / checkpoints.length;
+    const { testsAtOnce, answerTests } = trainingSettingsSchema.parse(job.hyper_parameters);
     const test = {
       model: await checkpointModel(blobs, await models.file(model), checkpoint),
       chat: spec.promptFormat === 'chat',
       files: spec.validation,
       owner: job.workspace_id,
-      atOnce: trainingSettingsSchema.parse(job.hyper_parameters).testsAtOnce,
+      atOnce: testsAtOnce,
       onAnswer: (answered: number) => showProgress(at(answered)),
     };
-    const outcome = spec.validation.length === 0 ? null : await outcomeOf(parts, spec.task, test, signal);
+    const outcome =
+      spec.validation.length === 0 || !answerTests ? null : await outcomeOf(parts, spec.task, test, signal);
     await rows.write(lease, async (transaction) => {
       const measured = await transaction
         .selectFrom('training_steps as s')

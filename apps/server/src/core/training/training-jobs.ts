@@ -1,7 +1,7 @@
 /** Training jobs as a caller sees them: made, listed, watched, cancelled, removed. run-job.ts does the work. */
 import { AtelierError } from '@atelier/errors';
 import { encoderTasks } from '@atelier/tuner/models';
-import { type ExpressionBuilder, sql } from 'kysely';
+import { type ExpressionBuilder, sql, type Transaction } from 'kysely';
 import { jsonArrayFrom } from 'kysely/helpers/postgres';
 import type { Wake } from '../../jobs/wake.ts';
 import type { Database } from '../../storage/database/database.ts';
@@ -14,14 +14,35 @@ import type { Model } from '../models/models.ts';
 import { newId } from '../new-id.ts';
 import { requireProject } from '../projects/require-project.ts';
 import { orConflict } from '../stale-reference.ts';
-import { type TrainingMethod, type TrainingSettings, type TrainingTask, trainingSettingsSchema } from './settings.ts';
+import {
+  learntSettings,
+  type TrainingMethod,
+  type TrainingSettings,
+  type TrainingTask,
+  trainingSettingsSchema,
+} from './settings.ts';
 import { isFinished, stateAfterCancel, trainingStates, type TrainingState } from './states.ts';
 
-/** With the name of its base model and its data sets, which the row knows by id. */
-export type TrainingJob = Row<'training_jobs'> & { model_name: string; datasets: JobDataset[] };
+/**
+ * With the name of its base model and its data sets, which the row knows by id; the name of the model that it made; whether
+ * it ever was valid; and how many tokens it has learnt from.
+ */
+export type TrainingJob = Row<'training_jobs'> & {
+  model_name: string;
+  datasets: JobDataset[];
+  made_model: string | null;
+  was_validated: boolean;
+  trained_tokens: number | null;
+};
 export type JobDataset = { role: 'train' | 'test'; dataset_id: string; file_id: string | null; weight: number };
 export type TrainingEvent = Row<'training_events'>;
 export type Checkpoint = Row<'checkpoints'>;
+/** A checkpoint with what was measured at its step, as soon as it was. */
+export type MeasuredCheckpoint = Checkpoint & {
+  train_loss: number | null;
+  validation_loss: number | null;
+  token_accuracy: number | null;
+};
 export type TrainingJobs = ReturnType<typeof createTrainingJobs>;
 
 export type NewTrainingJob = {
@@ -47,12 +68,18 @@ export type NewTrainingJob = {
   suffix?: string | undefined;
   /** The caller's own. */
   metadata?: Record<string, string>;
+  /** Its data sets may be those of any project of the workspace. */
+  anyProject?: boolean;
+  /** Refused while a job of the same model, data and settings has not ended. */
+  unique?: boolean;
 };
 
 /** Every part that is given has to hold. */
 export type JobFilter = {
   model?: string | undefined;
   states?: readonly TrainingState[] | undefined;
+  autoStart?: boolean | undefined;
+  wasValidated?: boolean | undefined;
   suffix?: string | undefined;
   createdBy?: string | undefined;
   createdAfter?: Date | undefined;
@@ -72,6 +99,20 @@ export function createTrainingJobs({ database, datasets, wake }: Parts) {
       .selectAll('training_jobs')
       .select('models.name as model_name')
       .select((job) => jobDatasets(job).as('datasets'))
+      .select((job) => [
+        job
+          .selectFrom('models as made')
+          .select('made.name')
+          .whereRef('made.training_job_id', '=', 'training_jobs.id')
+          .limit(1)
+          .as('made_model'),
+        wasValidated(job).$castTo<boolean>().as('was_validated'),
+        job
+          .selectFrom('training_steps as s')
+          .select(sql<number | null>`sum(s.tokens)::bigint`.as('tokens'))
+          .whereRef('s.job_id', '=', 'training_jobs.id')
+          .as('trained_tokens'),
+      ])
       .where('training_jobs.workspace_id', '=', identity.workspaceId);
   const ofProject = (identity: Identity, projectId: string) =>
     ofWorkspace(identity).where('training_jobs.project_id', '=', projectId);
@@ -107,7 +148,7 @@ export function createTrainingJobs({ database, datasets, wake }: Parts) {
 
     /**
      * @throws AtelierError `not_found` for a data set of another project or workspace, `invalid_request`,
-     * `unsupported_task` for one that the model's architecture cannot learn
+     * `unsupported_task` for one that the model's architecture cannot learn, `conflict` for a job that is there already
      */
     async create(identity: Identity, projectId: string, job: NewTrainingJob): Promise<TrainingJob> {
       await requireProject(database, identity, projectId);
@@ -117,7 +158,8 @@ export function createTrainingJobs({ database, datasets, wake }: Parts) {
           task: `${task} of ${job.model.family}`,
           supported: encoderTasks.join(', '),
         });
-      const get = (id: string) => datasets.get(identity, projectId, id);
+      const get = (id: string) =>
+        job.anyProject ? datasets.inWorkspace(identity, id) : datasets.get(identity, projectId, id);
       const train = await Promise.all(job.train.map(({ datasetId }) => get(datasetId)));
       const test = await Promise.all((job.test ?? []).map(get));
       checkData(train, test, job.splitRatio);
@@ -136,7 +178,9 @@ export function createTrainingJobs({ database, datasets, wake }: Parts) {
         dataset_id: dataset.id,
         ...rest,
       }));
+      const settings = JSON.stringify(trainingSettingsSchema.parse(job.settings));
       const insertion = database.transaction().execute(async (transaction) => {
+        if (job.unique) await refuseTwin(transaction, { identity, model: job.model, task, settings, named });
         await transaction
           .insertInto('training_jobs')
           .values({
@@ -150,7 +194,7 @@ export function createTrainingJobs({ database, datasets, wake }: Parts) {
             method: job.method,
             split_ratio: job.splitRatio ?? null,
             api_parameters: JSON.stringify(job.apiParameters),
-            hyper_parameters: JSON.stringify(trainingSettingsSchema.parse(job.settings)),
+            hyper_parameters: settings,
             state: 'queued',
             seed: job.seed,
             api: job.api,
@@ -299,6 +343,23 @@ export function createTrainingJobs({ database, datasets, wake }: Parts) {
       return database.selectFrom('checkpoints').selectAll().where('job_id', '=', job.id).orderBy('number').execute();
     },
 
+    /** In their order, with what was measured. */
+    async measuredCheckpoints(job: Pick<TrainingJob, 'id'>): Promise<MeasuredCheckpoint[]> {
+      return database
+        .selectFrom('checkpoints as c')
+        .leftJoin('training_steps as s', (join) =>
+          join.onRef('s.job_id', '=', 'c.job_id').onRef('s.step', '=', 'c.step'),
+        )
+        .leftJoin('training_validations as v', (join) =>
+          join.onRef('v.job_id', '=', 'c.job_id').onRef('v.step', '=', 'c.step'),
+        )
+        .selectAll('c')
+        .select(['s.loss as train_loss', 'v.loss as validation_loss', 'v.token_accuracy'])
+        .where('c.job_id', '=', job.id)
+        .orderBy('c.number')
+        .execute();
+    },
+
     /** Cancelling twice is no error. @throws AtelierError `conflict` when the job has ended in another way. */
     async cancel(identity: Identity, projectId: string, id: string): Promise<void> {
       await find(identity, projectId, id);
@@ -356,10 +417,23 @@ function checkData(train: readonly Dataset[], test: readonly Dataset[], splitRat
 type JobTables = Tables & { models: Tables['models'] };
 
 function conditions(job: ExpressionBuilder<JobTables, 'training_jobs' | 'models'>, filter: JobFilter) {
-  const { model, states, suffix, createdBy, createdAfter, createdBefore, metadata, tasks } = filter;
+  const {
+    model,
+    states,
+    autoStart,
+    wasValidated: valid,
+    suffix,
+    createdBy,
+    createdAfter,
+    createdBefore,
+    metadata,
+    tasks,
+  } = filter;
   return [
     ...(model === undefined ? [] : [job('models.name', '=', model)]),
     ...(states === undefined ? [] : [job('training_jobs.state', '=', job.fn.any(job.val(states)))]),
+    ...(autoStart === undefined ? [] : [job('training_jobs.auto_start', '=', autoStart)]),
+    ...(valid === undefined ? [] : [job(wasValidated(job), '=', valid)]),
     ...(suffix === undefined ? [] : [job('training_jobs.suffix', '=', suffix)]),
     ...(createdBy === undefined ? [] : [job('training_jobs.created_by', '=', createdBy)]),
     ...(createdAfter === undefined ? [] : [job('training_jobs.created_at', '>=', createdAfter)]),
@@ -382,4 +456,58 @@ function jobDatasets(job: ExpressionBuilder<Tables, 'training_jobs'>) {
       .orderBy('d.role', 'desc')
       .orderBy('d.position'),
   );
+}
+
+/** Whether it was found valid, however it went on. */
+function wasValidated(job: ExpressionBuilder<JobTables, 'training_jobs' | 'models'>) {
+  return job.exists(
+    job
+      .selectFrom('training_events as e')
+      .select('e.id')
+      .whereRef('e.job_id', '=', 'training_jobs.id')
+      .where('e.state', '=', 'validated'),
+  );
+}
+
+type Twin = {
+  identity: Identity;
+  model: Model;
+  task: string;
+  settings: string;
+  named: readonly { dataset_id: string; weight: number; role: string }[];
+};
+
+/** @throws AtelierError `conflict` while a job like this one has not ended. Two such requests at a time wait for each other. */
+async function refuseTwin(
+  transaction: Transaction<Tables>,
+  { identity, model, task, settings, named }: Twin,
+): Promise<void> {
+  const key = `training/${identity.workspaceId}/${model.id}`;
+  await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(transaction);
+  const data = named.map(({ role, dataset_id, weight }) => `${role} ${dataset_id} ${weight}`).sort();
+  const live = await transaction
+    .selectFrom('training_jobs')
+    .select('id')
+    .where('workspace_id', '=', identity.workspaceId)
+    .where('base_model', '=', model.id)
+    .where('task', '=', task)
+    .where(
+      'state',
+      'in',
+      trainingStates.filter((state) => !isFinished(state)),
+    )
+    .where(sql<boolean>`hyper_parameters - ${[...learntSettings]}::text[] = ${settings}::jsonb`)
+    .execute();
+  for (const { id } of live) {
+    const rows = await transaction
+      .selectFrom('training_job_datasets')
+      .select(['role', 'dataset_id', 'weight'])
+      .where('job_id', '=', id)
+      .execute();
+    const theirs = rows.map(({ role, dataset_id, weight }) => `${role} ${dataset_id} ${weight}`).sort();
+    if (theirs.join() === data.join())
+      throw new AtelierError('conflict', {
+        reason: 'A job of the same model, files and hyper-parameters has not ended: wait for it, or cancel it',
+      });
+  }
 }

@@ -117,6 +117,8 @@ type Datasets = {
   state: DatasetState;
   format: string | null;
   records: number | null;
+  invalid_rows: Generated<number>;
+  invalid_examples: ColumnType<{ line: number; field: string; reason: string }[], string | undefined, string>;
   source_blob: string | null;
   records_blob: string | null;
   error: Json<StoredError | null>;
@@ -215,6 +217,7 @@ type TrainingSteps = {
   learning_rate: number;
   gradient_norm: number;
   tokens_per_second: number;
+  tokens: number | null;
 };
 
 type TrainingValidations = { job_id: string; step: number; at: Date; loss: number; token_accuracy: number | null };

@@ -22,7 +22,7 @@ export const retrieveTrainingJob: Operation = (app, { datasets, trainingJobs }) 
       const job = await trainingJobs.get(identity, project_id, training_job_id);
       const dataset = async (role: 'train' | 'test') => {
         const named = job.datasets.find((each) => each.role === role);
-        return named && datasets.get(identity, project_id, named.dataset_id);
+        return named && datasets.inWorkspace(identity, named.dataset_id);
       };
       const every = job.api_parameters['logging_steps'];
       return trainingJobDetail(job, {

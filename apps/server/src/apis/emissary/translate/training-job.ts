@@ -3,7 +3,7 @@ import type { Dataset } from '../../../core/datasets/datasets.ts';
 import type { TrainingJob, TrainingJobs } from '../../../core/training/training-jobs.ts';
 import type { trainingJobDetailSchema, trainingJobSummarySchema } from '../schemas/training-jobs.ts';
 import { datasetSummary } from './dataset.ts';
-import type { ParameterValue } from './parameters.ts';
+import { parametersOfJob } from './job-parameters.ts';
 import { unixSeconds } from './unix-time.ts';
 import { detailStatus, summaryStatus } from './vocabulary.ts';
 
@@ -52,7 +52,7 @@ export function trainingJobDetail(
     })),
     ...(job.total_steps !== null && { total_steps: job.total_steps }),
     ...(job.seconds_left !== null && { seconds_left: job.seconds_left }),
-    hyper_parameters: job.api_parameters as Record<string, ParameterValue>,
+    hyper_parameters: parametersOfJob(job),
     ...(job.error && { error: { code: job.error.code, message: job.error.message } }),
   };
 }

@@ -16,6 +16,9 @@ type Purpose = z.infer<typeof purposeSchema>;
 
 const HOUR_MS = 3_600_000;
 
+/** The most bad lines that any job may allow (invalid_sample_skip_percentage); each says for itself how many it does. */
+const toleratedShare = 0.5;
+
 export const uploadFile: Operation = (app, { files }) => {
   app.post(
     '/v1/files',
@@ -52,7 +55,9 @@ async function readForm(request: FastifyRequest, files: Files) {
   let asTrainingData = false;
   const signal = requestSignal(request);
   const takeIn = (content: AsyncIterable<Uint8Array>, training: boolean) =>
-    training ? files.takeInTrainingData(content, mistralProfile, signal) : files.takeIn(content, signal);
+    training
+      ? files.takeInTrainingData(content, mistralProfile, signal, { toleratedShare })
+      : files.takeIn(content, signal);
   for await (const part of formParts(request)) {
     if (part.type === 'file' && part.fieldname === 'file') {
       name = nameFrom(part.filename);

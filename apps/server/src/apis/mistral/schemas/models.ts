@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { classifierTargetsSchema } from './fine-tuning.ts';
 
 export const modelParams = z.object({ model_id: z.string().min(1).max(500) });
 
@@ -62,13 +63,6 @@ export const fineTunedModelSchema = z.discriminatedUnion('model_type', [
   z.object({
     ...fineTuned,
     model_type: z.literal('classifier'),
-    classifier_targets: z.array(
-      z.object({
-        name: z.string(),
-        labels: z.array(z.string()),
-        weight: z.number(),
-        loss_function: z.enum(['single_class', 'multi_class']),
-      }),
-    ),
+    classifier_targets: classifierTargetsSchema,
   }),
 ]);

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
-import type { Model, Models } from '../../../core/models/models.ts';
 import type { TrainingJob } from '../../../core/training/training-jobs.ts';
+import type { Model, Models } from '../../../core/models/models.ts';
 import type { baseModelCardSchema, fineTunedModelCardSchema, fineTunedModelSchema } from '../schemas/models.ts';
+import { classifierTargets } from './classifier-targets.ts';
 
 type Card = z.infer<typeof baseModelCardSchema> | z.infer<typeof fineTunedModelCardSchema>;
 
@@ -28,9 +29,9 @@ export function modelCard(models: Models, model: Model, job: TrainingJob | undef
 }
 
 export function fineTunedModel(models: Models, model: Model, job: TrainingJob): z.infer<typeof fineTunedModelSchema> {
-  return {
+  const card = {
     id: model.name,
-    object: 'model',
+    object: 'model' as const,
     created: unixSeconds(model.created_at),
     owned_by: model.workspace_id ?? owner,
     root: job.model_name,
@@ -43,8 +44,10 @@ export function fineTunedModel(models: Models, model: Model, job: TrainingJob): 
     max_context_length: model.context_length,
     aliases: models.aliasesOf(model),
     job: job.uuid,
-    model_type: 'completion',
   };
+  return job.task === 'classification'
+    ? { ...card, model_type: 'classifier', classifier_targets: classifierTargets(job) }
+    : { ...card, model_type: 'completion' };
 }
 
 function capabilities(model: Model, job: TrainingJob | undefined) {
