@@ -1,10 +1,14 @@
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readRecords, writeRecords } from '@atelier/data';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { arrivals } from '../src/core/training/arrivals.ts';
 import { planBatches } from '../src/core/training/batches.ts';
+import { joined, requireValidRows } from '../src/core/training/sources.ts';
 import { inOrder } from '../src/core/training/in-order.ts';
 import { exactMatch, tokenF1 } from '../src/core/training/scores.ts';
+import { temporaryDirectory } from './support/temporary-directory.ts';
 
 describe('scores', () => {
   it.each<[string, string, number, number]>([
@@ -67,6 +71,46 @@ describe('batches', () => {
         },
       ),
     );
+  });
+});
+
+describe('sources', () => {
+  const bad = { line: 3, field: 'messages', reason: 'must not be empty' };
+  const source = (file: string, weight = 1) => ({ file, weight, records: 8, invalid_rows: 0, invalid_examples: [] });
+
+  it('are joined in order, and records carry weights where they differ', async () => {
+    await using directory = await temporaryDirectory();
+    const files = ['a', 'b'].map((name) => path.join(directory.path, name));
+    await writeRecords(files[0]!, [{ kind: 'text', text: 'a' }]);
+    await writeRecords(files[1]!, [
+      { kind: 'text', text: 'b', weight: 0.5 },
+      { kind: 'text', text: 'c' },
+    ]);
+    const read = async (...weights: number[]) => {
+      const to = path.join(directory.path, weights.join());
+      const sources = files.map((file, index) => source(file, weights[index]));
+      return Array.fromAsync(readRecords((await joined(sources, to))!));
+    };
+    expect(await read(2, 2)).toEqual([
+      { kind: 'text', text: 'a' },
+      { kind: 'text', text: 'b', weight: 0.5 },
+      { kind: 'text', text: 'c' },
+    ]);
+    expect(await read(2, 3)).toEqual([
+      { kind: 'text', text: 'a', weight: 2 },
+      { kind: 'text', text: 'b', weight: 1.5 },
+      { kind: 'text', text: 'c', weight: 3 },
+    ]);
+    expect(await joined([source(files[0]!, 7)], 'nowhere')).toBe(files[0]);
+    await writeRecords(files[0]!, [{ kind: 'pair', first: 'a', second: 'b' }]);
+    await expect(read(4, 5)).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+
+  it('are valid while no more of their rows are bad than is allowed', () => {
+    const sources = [source('a'), { ...source('b'), invalid_rows: 4, invalid_examples: [bad] }];
+    expect(() => requireValidRows(sources, 0.2)).not.toThrow();
+    expect(() => requireValidRows(sources, 0.19)).toThrow('Line 3, field messages');
+    expect(() => requireValidRows([source('a')], 0)).not.toThrow();
   });
 });
 

@@ -136,7 +136,7 @@ export function createDatasets({ database, blobs, events, uploadLimit }: Parts) 
 function fileOf(dataset: Dataset, intake: Intake): NewRow<'files'> {
   return {
     workspace_id: dataset.workspace_id,
-    name: `${dataset.name}.${intake.format}`,
+    name: path.extname(dataset.name) === `.${intake.format}` ? dataset.name : `${dataset.name}.${intake.format}`,
     purpose: 'fine-tune',
     content_kind: intake.kind,
     lines: intake.records,

@@ -188,6 +188,7 @@ export function createModels({ database, blobs, logger, aliases, remotes = async
       change: Pick<RowChange<'models'>, 'title' | 'description' | 'archived'>,
     ): Promise<Model> {
       const model = await own(identity, name);
+      if (Object.keys(change).length === 0) return model;
       return database
         .updateTable('models')
         .set(change)
