@@ -233,7 +233,8 @@ describe("Emissary's jobs", () => {
       train_dataset_id: dataset,
       parameters: { num_train_epochs: 2, learning_rate: 0.003 },
     });
-    const [{ id }] = (await client.fineTuning.jobs.list({ model: 'tiny-chat', pageSize: 1 })).data as [{ id: string }];
+    const { data = [] } = await client.fineTuning.jobs.list({ model: 'tiny-chat', pageSize: 1 });
+    const { id } = data[0]!;
     const done = await reaches(id, 'SUCCESS');
     expect(done).toMatchObject({
       status: 'SUCCESS',
