@@ -1,8 +1,7 @@
 import { identityOf } from '../../../http/identity.ts';
 import { answerCompletion } from '../answer-completion.ts';
 import type { Operation } from '../operation.ts';
-import { agentsRequestSchema, completionSchema } from '../schemas/completions.ts';
-import { errorResponses } from '../schemas/errors.ts';
+import { agentsRequestSchema, completionResponses } from '../schemas/completions.ts';
 import { agentsChat } from '../translate/agents-completion.ts';
 import { chatGeneration } from '../translate/generation.ts';
 
@@ -14,10 +13,8 @@ export const agentsCompletion: Operation = (app, services) => {
         operationId: 'agents_completion_v1_agents_completions_post',
         tags: ['agents'],
         summary: 'Completion by an agent, without a conversation',
-        description: 'With `stream`, server-sent events: chunks as JSON, `[DONE]` after the last.',
         body: agentsRequestSchema,
-        produces: ['application/json', 'text/event-stream'],
-        response: { 200: completionSchema, ...errorResponses },
+        response: completionResponses,
       },
     },
     async (request, reply) => {

@@ -1,7 +1,6 @@
 import { answerCompletion } from '../answer-completion.ts';
 import type { Operation } from '../operation.ts';
-import { completionSchema, chatRequestSchema } from '../schemas/completions.ts';
-import { errorResponses } from '../schemas/errors.ts';
+import { chatRequestSchema, completionResponses } from '../schemas/completions.ts';
 import { chatGeneration } from '../translate/generation.ts';
 
 export const chatCompletion: Operation = (app, services) => {
@@ -12,10 +11,8 @@ export const chatCompletion: Operation = (app, services) => {
         operationId: 'chat_completion_v1_chat_completions_post',
         tags: ['chat'],
         summary: 'Chat completion',
-        description: 'With `stream`, server-sent events: chunks as JSON, `[DONE]` after the last.',
         body: chatRequestSchema,
-        produces: ['application/json', 'text/event-stream'],
-        response: { 200: completionSchema, ...errorResponses },
+        response: completionResponses,
       },
     },
     async (request, reply) => {

@@ -1,7 +1,6 @@
 import { answerCompletion } from '../answer-completion.ts';
 import type { Operation } from '../operation.ts';
-import { completionSchema, fimRequestSchema } from '../schemas/completions.ts';
-import { errorResponses } from '../schemas/errors.ts';
+import { completionResponses, fimRequestSchema } from '../schemas/completions.ts';
 import { fimGeneration } from '../translate/generation.ts';
 
 export const fimCompletion: Operation = (app, services) => {
@@ -12,10 +11,8 @@ export const fimCompletion: Operation = (app, services) => {
         operationId: 'fim_completion_v1_fim_completions_post',
         tags: ['fim'],
         summary: 'Fill in the middle',
-        description: 'With `stream`, server-sent events: chunks as JSON, `[DONE]` after the last.',
         body: fimRequestSchema,
-        produces: ['application/json', 'text/event-stream'],
-        response: { 200: completionSchema, ...errorResponses },
+        response: completionResponses,
       },
     },
     async (request, reply) => {

@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { messagesSchema, responseFormatSchema, toolChoiceSchema, toolCallSchema, toolSchema } from './messages.ts';
+import { errorResponses } from './errors.ts';
+import {
+  contentChunkSchema,
+  messagesSchema,
+  responseFormatSchema,
+  toolChoiceSchema,
+  toolCallSchema,
+  toolSchema,
+} from './messages.ts';
 
 const MOST_STOPS = 16;
 export const stopSchema = z.string().min(1).max(1024);
@@ -62,6 +70,9 @@ export const fimRequestSchema = z.strictObject({
   min_tokens: z.int().min(0).max(0x7fff_ffff).nullish(),
 });
 
+/** Of the platform's answers a text; of the description's either. */
+const answerContentSchema = z.union([z.string(), z.array(contentChunkSchema)]);
+
 const usageSchema = z.object({ prompt_tokens: z.int(), completion_tokens: z.int(), total_tokens: z.int() });
 
 export const completionSchema = z.object({
@@ -75,7 +86,7 @@ export const completionSchema = z.object({
       index: z.int(),
       message: z.object({
         role: z.literal('assistant'),
-        content: z.string(),
+        content: answerContentSchema,
         tool_calls: z.array(toolCallSchema).nullable(),
         prefix: z.literal(false),
       }),
@@ -94,7 +105,7 @@ export const completionChunkSchema = z.object({
       index: z.int(),
       delta: z.object({
         role: z.literal('assistant').optional(),
-        content: z.string(),
+        content: answerContentSchema,
         tool_calls: z.array(toolCallSchema).optional(),
       }),
       finish_reason: z.enum(['stop', 'length', 'error', 'tool_calls']).nullable(),
@@ -102,3 +113,15 @@ export const completionChunkSchema = z.object({
   ),
   usage: usageSchema.optional(),
 });
+
+/** The whole; with `stream`, events without names that carry chunks, and `[DONE]` after the last. */
+export const completionResponses = {
+  200: {
+    description: 'The completion; with `stream`, server-sent events: chunks as JSON, `[DONE]` after the last',
+    content: {
+      'application/json': { schema: completionSchema },
+      'text/event-stream': { schema: z.object({ data: completionChunkSchema }) },
+    },
+  },
+  ...errorResponses,
+};

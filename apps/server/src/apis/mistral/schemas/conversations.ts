@@ -15,7 +15,7 @@ const toolFileSchema = z.strictObject({
 
 const inputChunkSchema = z.union([textChunkSchema, imageChunkSchema, documentChunkSchema, toolFileSchema]);
 const outputChunkSchema = z.union([
-  inputChunkSchema,
+  ...inputChunkSchema.options,
   z.strictObject({
     type: z.literal('tool_reference').default('tool_reference'),
     tool: connectorSchema,

@@ -10,7 +10,7 @@ export const documentChunkSchema = z.strictObject({
   document_url: z.string(),
   document_name: z.string().nullish(),
 });
-const contentChunkSchema = z.union([
+export const contentChunkSchema = z.union([
   textChunkSchema,
   imageChunkSchema,
   documentChunkSchema,
@@ -18,7 +18,7 @@ const contentChunkSchema = z.union([
 ]);
 export type ContentChunk = z.infer<typeof contentChunkSchema>;
 
-const contentSchema = z.union([z.string(), z.array(contentChunkSchema).max(1000)]).nullable();
+const contentSchema = z.union([z.string(), z.array(contentChunkSchema).max(1000), z.null()]);
 
 export const toolCallSchema = z.strictObject({
   id: z.string().max(256).default('null'),
