@@ -1,5 +1,6 @@
 import { Mistral } from 'mistralai-1';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from './support/emissary-objects.ts';
 import { stranger } from './support/emissary-server.ts';
 import { mistralServer, type MistralServer } from './support/mistral-server.ts';
 
@@ -196,5 +197,25 @@ describe('agents completion', () => {
       toolChoice: { function: { name: 'stop' } },
     });
     expect(named.choices[0]!.message.toolCalls).toMatchObject([{ function: { name: 'stop' } }]);
+  }, 120_000);
+
+  it('answers the lines of a batch', async () => {
+    const { id } = await it_.client.beta.agents.create({ model, name: 'Patient', completionArgs: greedy });
+    const line = { custom_id: 'one', body: { messages: [{ role: 'user', content: 'Say hello.' }], max_tokens: 1 } };
+    const file = { fileName: 'lines.jsonl', content: new Blob([JSON.stringify(line)]) };
+    const input = await it_.client.files.upload({ file, purpose: 'batch' });
+    const asked = { inputFiles: [input.id], endpoint: '/v1/chat/completions' as const, agentId: id };
+    const made = await it_.clientTwo.batch.jobs.create(asked);
+    const job = await eventually(
+      () => it_.clientTwo.batch.jobs.get({ jobId: made.id }),
+      ({ completedAt }) => typeof completedAt === 'number',
+      120_000,
+    );
+    expect(job).toMatchObject({ status: 'SUCCESS', succeededRequests: 1, agentId: id });
+    for (const [body, status] of [
+      [{ agent_id: `ag_${'0'.repeat(32)}`, endpoint: '/v1/chat/completions' }, 404],
+      [{ agent_id: id, endpoint: '/v1/fim/completions' }, 400],
+    ] as const)
+      expect(await it_.post('/v1/batch/jobs', { input_files: [input.id], ...body })).toMatchObject({ status });
   }, 120_000);
 });

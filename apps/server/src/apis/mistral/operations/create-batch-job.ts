@@ -7,7 +7,7 @@ import { wireBatch } from '../translate/batch.ts';
 
 const HOUR_SECONDS = 3600;
 
-export const createBatchJob: Operation = (app, { batches, models }) => {
+export const createBatchJob: Operation = (app, { agents, batches, models }) => {
   app.post(
     '/v1/batch/jobs',
     {
@@ -25,6 +25,11 @@ export const createBatchJob: Operation = (app, { batches, models }) => {
       if ((model ?? undefined) === undefined && !agent_id)
         throw new AtelierError('invalid_request', { reason: 'Give a model or an agent_id' });
       if (model) await models.get(identity, model);
+      if (agent_id) {
+        await agents.get(identity, agent_id);
+        if (endpoint !== '/v1/chat/completions')
+          throw new AtelierError('invalid_request', { reason: `An agent does not answer ${endpoint}` });
+      }
       return wireBatch(
         await batches.create(identity, {
           api: 'mistral',

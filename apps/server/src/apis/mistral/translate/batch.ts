@@ -82,10 +82,11 @@ function parseMetadata(text: string): Record<string, string> {
 export const mistralBatches: BatchApi = {
   readLine(line, batch) {
     const { custom_id, body } = batchLineSchema.parse(parseJson(line));
-    const subject = batch.parameters['agent_id'] === undefined ? { model: batch.model } : batch.parameters;
+    const agent = batch.parameters['agent_id'];
+    const subject = agent === undefined ? { model: batch.model } : { agent_id: agent };
     return {
       customId: custom_id,
-      endpoint: `/mistral${batch.endpoint}`,
+      endpoint: `/mistral${agent === undefined ? batch.endpoint : '/v1/agents/completions'}`,
       // The answer of a batch is a file: a line that asks for a stream gets the whole.
       body: { ...body, ...subject, ...('stream' in body && { stream: false }) },
     };
