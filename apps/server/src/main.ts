@@ -14,6 +14,7 @@ import { createEmissaryApi } from './apis/emissary/emissary-api.ts';
 import { mistralBatches } from './apis/mistral/translate/batch.ts';
 import { createMistralApi } from './apis/mistral/mistral-api.ts';
 import { createOpenaiApi } from './apis/openai/openai-api.ts';
+import { openaiBatches } from './apis/openai/translate/batch.ts';
 import { createLocalLauncher } from './compute/local-launcher.ts';
 import type { Launcher } from './compute/launcher.ts';
 import type { Config } from './config/config.ts';
@@ -233,7 +234,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
         blobs,
         files,
         leases: batchLeases,
-        apis: { mistral: mistralBatches },
+        apis: { mistral: mistralBatches, openai: openaiBatches },
         dispatch: ({ workspace_id, created_by }, { endpoint, body }, signal) =>
           dispatch(
             app,

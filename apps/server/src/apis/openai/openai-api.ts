@@ -1,15 +1,27 @@
 /** The API of OpenAI, which most clients and tools speak: translators between its shapes and the core. */
 import type { Api } from '../../http/api.ts';
 import type { OpenaiServices, Operation } from './operation.ts';
+import { cancelBatch } from './operations/cancel-batch.ts';
+import { cancelFineTuningJob } from './operations/cancel-fine-tuning-job.ts';
+import { createBatch } from './operations/create-batch.ts';
 import { createChatCompletion } from './operations/create-chat-completion.ts';
 import { createCompletion } from './operations/create-completion.ts';
 import { createEmbeddings } from './operations/create-embeddings.ts';
+import { createFineTuningJob } from './operations/create-fine-tuning-job.ts';
 import { deleteFile } from './operations/delete-file.ts';
 import { deleteModel } from './operations/delete-model.ts';
 import { downloadFile } from './operations/download-file.ts';
+import { listBatches } from './operations/list-batches.ts';
 import { listFiles } from './operations/list-files.ts';
+import { listFineTuningCheckpoints } from './operations/list-fine-tuning-checkpoints.ts';
+import { listFineTuningEvents } from './operations/list-fine-tuning-events.ts';
+import { listFineTuningJobs } from './operations/list-fine-tuning-jobs.ts';
 import { listModels } from './operations/list-models.ts';
+import { pauseFineTuningJob } from './operations/pause-fine-tuning-job.ts';
+import { resumeFineTuningJob } from './operations/resume-fine-tuning-job.ts';
+import { retrieveBatch } from './operations/retrieve-batch.ts';
 import { retrieveFile } from './operations/retrieve-file.ts';
+import { retrieveFineTuningJob } from './operations/retrieve-fine-tuning-job.ts';
 import { retrieveModel } from './operations/retrieve-model.ts';
 import { uploadFile } from './operations/upload-file.ts';
 import { renderError } from './translate/error.ts';
@@ -26,6 +38,18 @@ const operations: readonly Operation[] = [
   retrieveFile,
   downloadFile,
   deleteFile,
+  createBatch,
+  listBatches,
+  retrieveBatch,
+  cancelBatch,
+  createFineTuningJob,
+  listFineTuningJobs,
+  retrieveFineTuningJob,
+  cancelFineTuningJob,
+  pauseFineTuningJob,
+  resumeFineTuningJob,
+  listFineTuningEvents,
+  listFineTuningCheckpoints,
 ];
 
 export function createOpenaiApi(services: OpenaiServices): Api {

@@ -1,0 +1,28 @@
+import { identityOf } from '../../../http/identity.ts';
+import type { Operation } from '../operation.ts';
+import { errorResponses } from '../schemas/errors.ts';
+import { jobParams, jobSchema } from '../schemas/fine-tuning.ts';
+import { wireJob } from '../translate/fine-tuning.ts';
+import { uuidOf } from '../translate/ids.ts';
+
+export const cancelFineTuningJob: Operation = (app, { trainingJobs }) => {
+  app.post(
+    '/v1/fine_tuning/jobs/:fine_tuning_job_id/cancel',
+    {
+      schema: {
+        operationId: 'cancelFineTuningJob',
+        tags: ['Fine-tuning'],
+        summary: 'Cancel a fine-tuning job',
+        params: jobParams,
+        response: { 200: jobSchema, ...errorResponses },
+      },
+    },
+    async (request) => {
+      const identity = identityOf(request);
+      const uuid = uuidOf('job', request.params.fine_tuning_job_id);
+      const { project_id, id } = await trainingJobs.byUuid(identity, uuid);
+      await trainingJobs.cancel(identity, project_id, id);
+      return wireJob(await trainingJobs.byUuid(identity, uuid));
+    },
+  );
+};
