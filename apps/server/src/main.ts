@@ -37,6 +37,7 @@ import { createModels } from './core/models/models.ts';
 import { createProjects } from './core/projects/projects.ts';
 import { createJobRows } from './core/training/job-row.ts';
 import { createJobHandler } from './core/training/run-job.ts';
+import { createReporter } from './core/training/reporting/reporter.ts';
 import { removeStaleRuns } from './core/training/stale-runs.ts';
 import { createEstimateJob } from './core/training/estimate-run.ts';
 import { createTrainingJobs } from './core/training/training-jobs.ts';
@@ -51,6 +52,7 @@ import { createWorker } from './jobs/worker.ts';
 import { createLoggers, type Loggers } from './logger.ts';
 import { createFetchUrl } from './outbound/fetch-url.ts';
 import { openStorage } from './storage/open-storage.ts';
+import { createSeal } from './storage/sealed.ts';
 
 /** The models that ship. */
 const starterModels = fileURLToPath(new URL('../../../packages/starter/models/', import.meta.url));
@@ -131,6 +133,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   addEngineMetrics(registry, engine);
 
   // Core services.
+  const seal = createSeal((await storage.secret('seal-key')).secret);
   const models = createModels({
     database,
     blobs,
@@ -141,7 +144,13 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   await models.register([starterModels, path.join(config.directories.data, 'models')]);
   const projects = createProjects(database);
   const datasets = createDatasets({ database, blobs, events, uploadLimit: config.uploadLimit });
-  const trainingJobs = createTrainingJobs({ database, datasets, wake });
+  const trainingJobs = createTrainingJobs({
+    database,
+    datasets,
+    wake,
+    seal,
+    reportingUrls: config.reportingUrls,
+  });
   const files = createFiles({ database, blobs, uploadLimit: config.uploadLimit });
   const deployer = createDeployer({ database, blobs, models, engine, events, logger: loggers.deployments });
   const deployments = createDeployments({ database, trainingJobs, deployer });
@@ -213,6 +222,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   });
   const workers: AsyncDisposable[] = [
     deployer,
+    createReporter({ database, seal, urls: config.reportingUrls, logger: loggers.jobs }),
     createWorker({
       topic: 'training',
       concurrency: config.trainingJobs,

@@ -17,6 +17,7 @@ import { createEvents } from '../src/events.ts';
 import { createLeases, type Lease } from '../src/jobs/leases.ts';
 import { createWake } from '../src/jobs/wake.ts';
 import { openBlobStore } from '../src/storage/blobs/blob-store.ts';
+import { createSeal } from '../src/storage/sealed.ts';
 import type { DatabaseHandle } from '../src/storage/database/database.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
 import { silent, testDatabases } from './support/test-databases.ts';
@@ -43,7 +44,13 @@ beforeAll(async () => {
     events: createEvents(silent.events, new Registry()),
     uploadLimit: 1,
   });
-  const jobs = createTrainingJobs({ database: handle.database, datasets, wake });
+  const jobs = createTrainingJobs({
+    database: handle.database,
+    datasets,
+    wake,
+    seal: createSeal('a secret'),
+    reportingUrls: { wandbUrl: 'http://localhost', mlflowUrl: null },
+  });
   cancel = (id) => jobs.cancel({ workspaceId: 'ws-1', userId: 'user-1', keyId: 'key-1' }, project, id);
 });
 afterAll(() => stack.disposeAsync());

@@ -96,6 +96,8 @@ describe('a training job', () => {
       );
       expect(done.training_loss.at(-1)!.loss).toBeLessThan(done.training_loss[0]!.loss / 2);
       expect(done.validation_loss).toHaveLength(epochs);
+      expect(done.samples).toHaveLength(2 * epochs);
+      expect(done.samples.at(-1)).toMatchObject({ step: done.total_steps, text: expect.any(String) });
 
       const checkpoints = checkpointListSchema.parse(
         (await server.call('GET', `${at}/training-jobs/${id}/checkpoints`)).json(),

@@ -27,6 +27,7 @@ describe('the configuration', () => {
       batches: 2,
       modelAliases: new Map(),
       allowedHosts: [],
+      reportingUrls: { wandbUrl: 'https://api.wandb.ai', mlflowUrl: null },
       ocrLanguages: 'eng',
       shutdownSeconds: 30,
       logLevel: 'info',

@@ -30,6 +30,8 @@ export type Config = {
   batches: number;
   trainingSeconds: number;
   allowedHosts: readonly string[];
+  /** Without slashes at their ends. */
+  reportingUrls: { wandbUrl: string; mlflowUrl: string | null };
   ocrLanguages: string;
   /** Bytes. */
   uploadLimit: number;
@@ -80,6 +82,10 @@ export function createConfig(environment: Environment): Config {
     batches: value('ATELIER_BATCHES'),
     trainingSeconds: value('ATELIER_TRAINING_SECONDS'),
     allowedHosts: value('ATELIER_ALLOWED_HOSTS') ?? [],
+    reportingUrls: {
+      wandbUrl: value('ATELIER_WANDB_URL').replace(/\/+$/, ''),
+      mlflowUrl: value('ATELIER_MLFLOW_URL')?.replace(/\/+$/, '') ?? null,
+    },
     ocrLanguages: value('ATELIER_OCR_LANGUAGES'),
     uploadLimit: value('ATELIER_UPLOAD_LIMIT'),
     linkSeconds: value('ATELIER_LINK_SECONDS'),

@@ -107,6 +107,16 @@ export const settings = {
     default: null,
     doc: 'Hosts (`host` or `host:port`, commas between) that URLs in requests may name although they are not on the public internet. Without it: none.',
   },
+  ATELIER_WANDB_URL: {
+    schema: address(['http:', 'https:']),
+    default: 'https://api.wandb.ai',
+    doc: 'Where training jobs that ask for it report to Weights & Biases: its API, or that of an installation of your own.',
+  },
+  ATELIER_MLFLOW_URL: {
+    schema: address(['http:', 'https:']),
+    default: null,
+    doc: 'The MLflow tracking server that training jobs may report to. Without it: none.',
+  },
   ATELIER_OCR_LANGUAGES: {
     schema: z.string().regex(/^[A-Za-z_]{2,20}(\+[A-Za-z_]{2,20})*$/, 'must be languages of tesseract with + between'),
     default: 'eng',

@@ -78,6 +78,8 @@ export const runEventSchema = z.discriminatedUnion('type', [
     type: z.literal('sample'),
     at,
     step,
+    /** Of the prompt among those of the step, from 0. */
+    position: step,
     /** Of a conversation its last message. */
     prompt: z.string(),
     expected: z.string().exactOptional(),

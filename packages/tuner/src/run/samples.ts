@@ -131,6 +131,7 @@ export async function answerSamples(
     }
   }
   return questions.map(({ shown, expected, tokens: prompt }, bin) => ({
+    position: bin,
     prompt: shown,
     ...(expected !== undefined && { expected }),
     text: model.vocab.detokenize(tokens.slice(bin * length + prompt.length, bin * length + ends[bin]!)),

@@ -106,6 +106,7 @@ async function writeReports(
       .execute();
   }
 
+  await writeSamples(transaction, id, ofType(batch, 'sample'));
   const validations = latestByStep(ofType(batch, 'validation'));
   if (validations.length === 0) return;
   await transaction
@@ -127,4 +128,38 @@ async function writeReports(
       })),
     )
     .execute();
+}
+
+/** Samples of one step come together, and again after a resume: then the same ones. */
+async function writeSamples(
+  transaction: Transaction<Tables>,
+  id: string,
+  samples: readonly EventOf<'sample'>[],
+): Promise<void> {
+  const rows = samples.map(({ step, position, at, prompt, expected, text }) => ({
+    job_id: id,
+    step,
+    position,
+    at: new Date(at * 1000),
+    prompt: storable(prompt),
+    expected: expected === undefined ? null : storable(expected),
+    answer: storable(text),
+  }));
+  const latest = [...new Map(rows.map((row) => [`${row.step}/${row.position}`, row])).values()];
+  if (latest.length === 0) return;
+  await transaction
+    .insertInto('training_samples')
+    .values(latest)
+    .onConflict((conflict) =>
+      conflict.columns(['job_id', 'step', 'position']).doUpdateSet((row) => ({
+        at: row.ref('excluded.at'),
+        answer: row.ref('excluded.answer'),
+      })),
+    )
+    .execute();
+}
+
+/** PostgreSQL's text holds no NUL, and a model may say anything. */
+function storable(text: string): string {
+  return text.replaceAll('\0', '\uFFFD').toWellFormed();
 }

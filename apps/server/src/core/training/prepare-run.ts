@@ -18,6 +18,10 @@ import { taskRecords } from './task-records.ts';
 /** Of ordinary vocabularies and texts, on the low side. */
 const CHARACTERS_PER_TOKEN = 3;
 
+/** Few and short enough to cost little beside a validation. */
+const SAMPLES = 2;
+const SAMPLE_TOKENS = 24;
+
 export type PreparedRun = { directory: string; spec: RunSpec };
 
 export type PrepareRunParts = {
@@ -91,6 +95,7 @@ async function makeSpec(
     train: [train],
     validation: test === undefined ? [] : [test],
     promptFormat: model.chat ? 'chat' : 'raw',
+    samples: { count: SAMPLES, maxTokens: SAMPLE_TOKENS },
     hyperParameters: {
       ...settings.hyperParameters,
       ...planBatches(settings.rowsPerStep, rowTokens, maxSequenceTokens),

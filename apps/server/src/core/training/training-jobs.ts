@@ -6,6 +6,7 @@ import { jsonArrayFrom } from 'kysely/helpers/postgres';
 import type { Wake } from '../../jobs/wake.ts';
 import type { Database } from '../../storage/database/database.ts';
 import type { Row, RowChange, Tables } from '../../storage/database/tables.ts';
+import type { Seal } from '../../storage/sealed.ts';
 import type { Identity } from '../access/access.ts';
 import type { Dataset, Datasets } from '../datasets/datasets.ts';
 import { afterRow } from '../after-row.ts';
@@ -21,6 +22,8 @@ import {
   type TrainingTask,
   trainingSettingsSchema,
 } from './settings.ts';
+import { checkIntegrations, type Integration } from './reporting/integrations.ts';
+import { reportContext, type ReportingUrls } from './reporting/reporter.ts';
 import { isFinished, stateAfterCancel, trainingStates, type TrainingState } from './states.ts';
 
 /**
@@ -43,6 +46,8 @@ export type MeasuredCheckpoint = Checkpoint & {
   validation_loss: number | null;
   token_accuracy: number | null;
 };
+/** `url`: where it can be seen, once the other side knows of it; `error`: why the latest attempt to report failed. */
+export type TrainingReport = Pick<Row<'training_reports'>, 'job_id' | 'kind' | 'settings' | 'url' | 'error'>;
 export type TrainingJobs = ReturnType<typeof createTrainingJobs>;
 
 export type NewTrainingJob = {
@@ -72,6 +77,8 @@ export type NewTrainingJob = {
   anyProject?: boolean;
   /** Refused while a job of the same model, data and settings has not ended. */
   unique?: boolean;
+  /** Where it reports to. */
+  integrations?: readonly Integration[];
 };
 
 /** Every part that is given has to hold. */
@@ -89,9 +96,9 @@ export type JobFilter = {
   tasks?: readonly string[] | undefined;
 };
 
-type Parts = { database: Database; datasets: Datasets; wake: Wake };
+type Parts = { database: Database; datasets: Datasets; wake: Wake; seal: Seal; reportingUrls: ReportingUrls };
 
-export function createTrainingJobs({ database, datasets, wake }: Parts) {
+export function createTrainingJobs({ database, datasets, wake, seal, reportingUrls }: Parts) {
   const ofWorkspace = (identity: Identity) =>
     database
       .selectFrom('training_jobs')
@@ -163,6 +170,7 @@ export function createTrainingJobs({ database, datasets, wake }: Parts) {
       const train = await Promise.all(job.train.map(({ datasetId }) => get(datasetId)));
       const test = await Promise.all((job.test ?? []).map(get));
       checkData(train, test, job.splitRatio);
+      const reports = checkIntegrations(job.integrations ?? [], reportingUrls);
       const id = newId('tr');
       const named = [
         ...train.map((dataset, position) => ({
@@ -205,6 +213,17 @@ export function createTrainingJobs({ database, datasets, wake }: Parts) {
           })
           .execute();
         await transaction.insertInto('training_job_datasets').values(named).execute();
+        for (const [position, { kind, settings, secret }] of reports.entries())
+          await transaction
+            .insertInto('training_reports')
+            .values({
+              job_id: id,
+              position,
+              kind,
+              settings: JSON.stringify(settings),
+              secret: secret === null ? null : seal.close(secret, reportContext(id, position)),
+            })
+            .execute();
       });
       await orConflict(insertion, 'The project, a dataset or the base model was deleted meanwhile');
       await wake.notify('training');
@@ -336,6 +355,33 @@ export function createTrainingJobs({ database, datasets, wake }: Parts) {
         .where('job_id', '=', job.id)
         .orderBy('step')
         .execute();
+    },
+
+    /** What the model said at validations, in their order. */
+    async samples(job: Pick<TrainingJob, 'id'>): Promise<Row<'training_samples'>[]> {
+      return database
+        .selectFrom('training_samples')
+        .selectAll()
+        .where('job_id', '=', job.id)
+        .orderBy('step')
+        .orderBy('position')
+        .execute();
+    },
+
+    /** Where the jobs report to, in the order that was asked for, by job; never a secret. */
+    async reports(jobs: readonly Pick<TrainingJob, 'id'>[]): Promise<Map<string, TrainingReport[]>> {
+      if (jobs.length === 0) return new Map();
+      const rows = await database
+        .selectFrom('training_reports')
+        .select(['job_id', 'kind', 'settings', 'url', 'error'])
+        .where(
+          'job_id',
+          'in',
+          jobs.map(({ id }) => id),
+        )
+        .orderBy('position')
+        .execute();
+      return Map.groupBy(rows, ({ job_id }) => job_id);
     },
 
     /** By number. */

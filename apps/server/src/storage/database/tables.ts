@@ -222,6 +222,34 @@ type TrainingSteps = {
 
 type TrainingValidations = { job_id: string; step: number; at: Date; loss: number; token_accuracy: number | null };
 
+type TrainingSamples = {
+  job_id: string;
+  step: number;
+  position: number;
+  at: Date;
+  prompt: string;
+  expected: string | null;
+  answer: string;
+};
+
+type TrainingReports = {
+  id: Generated<number>;
+  job_id: string;
+  position: number;
+  kind: 'wandb' | 'mlflow';
+  settings: Json<{ group: string; runName: string | null }>;
+  secret: Buffer | null;
+  remote: Json<Record<string, string> | null>;
+  url: string | null;
+  step: Generated<number>;
+  lines: Generated<number>;
+  token: Generated<number>;
+  next_at: ColumnType<Date, Date | undefined, Date>;
+  failures: Generated<number>;
+  finished_at: Date | null;
+  error: string | null;
+};
+
 type Checkpoints = {
   job_id: string;
   number: number;
@@ -316,6 +344,8 @@ export type Tables = {
   batch_answers: BatchAnswers;
   training_steps: TrainingSteps;
   training_validations: TrainingValidations;
+  training_samples: TrainingSamples;
+  training_reports: TrainingReports;
   checkpoints: Checkpoints;
   deployments: Deployments;
   agents: Agents;

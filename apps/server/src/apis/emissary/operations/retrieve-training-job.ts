@@ -30,6 +30,7 @@ export const retrieveTrainingJob: Operation = (app, { datasets, trainingJobs }) 
         test: await dataset('test'),
         steps: await trainingJobs.steps(job, typeof every === 'number' ? every : 1),
         validations: await trainingJobs.validations(job),
+        samples: await trainingJobs.samples(job),
       });
     },
   );

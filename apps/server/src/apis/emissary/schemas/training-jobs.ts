@@ -79,6 +79,17 @@ export const trainingJobDetailSchema = z.object({
     .describe(
       'Loss and, for text-generation, share of correctly predicted tokens on the test records, at each checkpoint',
     ),
+  samples: z
+    .array(
+      z.object({
+        timestamp: z.number(),
+        step: z.int(),
+        prompt: z.string(),
+        expected: z.string().optional(),
+        text: z.string(),
+      }),
+    )
+    .describe('text-generation: what the model answers to the first test records, at each validation'),
   total_steps: z.int().optional().describe('Known once training has begun'),
   seconds_left: z.number().optional().describe("The trainer's estimate while it runs"),
   hyper_parameters: z.record(z.string(), z.union([z.string(), z.number(), z.int()])),

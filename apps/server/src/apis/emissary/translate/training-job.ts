@@ -25,11 +25,12 @@ export type TrainingJobParts = {
   test: Dataset | undefined;
   steps: Awaited<ReturnType<TrainingJobs['steps']>>;
   validations: Awaited<ReturnType<TrainingJobs['validations']>>;
+  samples: Awaited<ReturnType<TrainingJobs['samples']>>;
 };
 
 export function trainingJobDetail(
   job: TrainingJob,
-  { train, test, steps, validations }: TrainingJobParts,
+  { train, test, steps, validations, samples }: TrainingJobParts,
 ): z.infer<typeof trainingJobDetailSchema> {
   return {
     ...trainingJobSummary(job),
@@ -49,6 +50,13 @@ export function trainingJobDetail(
       loss,
       ...(token_accuracy !== null && { token_accuracy }),
       step,
+    })),
+    samples: samples.map(({ at, step, prompt, expected, answer }) => ({
+      timestamp: at.getTime() / 1000,
+      step,
+      prompt,
+      ...(expected !== null && { expected }),
+      text: answer,
     })),
     ...(job.total_steps !== null && { total_steps: job.total_steps }),
     ...(job.seconds_left !== null && { seconds_left: job.seconds_left }),
