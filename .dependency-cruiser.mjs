@@ -67,9 +67,15 @@ export default {
       { path: '^packages/(?!convert|llama|errors)' },
     ),
     layer(
+      'hub-stands-on-convert',
+      'models come in as files',
+      { path: '^packages/hub/src' },
+      { path: '^packages/(?!hub|convert|errors)' },
+    ),
+    layer(
       'nobody-below-knows-convert',
       'apps start it as a process',
-      { path: '^packages/(?!convert)' },
+      { path: '^packages/(?!convert|hub)' },
       { path: '^packages/convert/' },
     ),
     layer(

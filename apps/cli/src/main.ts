@@ -2,6 +2,7 @@
 import { isAtelierError } from '@atelier/errors';
 import { Command } from 'commander';
 import { addConversions } from './conversions.ts';
+import { addPull } from './pull.ts';
 import { quickstart } from './quickstart/quickstart.ts';
 import { serve } from './serve.ts';
 import { addTunerCommands } from './tuner-commands.ts';
@@ -20,6 +21,7 @@ program
   .action((options: { once?: boolean }) => quickstart({ once: options.once ?? false }));
 
 addConversions(program);
+addPull(program);
 addTunerCommands(program);
 
 try {

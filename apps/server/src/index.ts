@@ -1,3 +1,3 @@
 export { createConfig, type Config } from './config/config.ts';
-export { readEnvironment } from './config/environment.ts';
+export { childEnvironment, readEnvironment } from './config/environment.ts';
 export { startServer, type Server } from './main.ts';

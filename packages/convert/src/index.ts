@@ -9,6 +9,8 @@ import { eventSchema } from './events.ts';
 export interface ConversionOptions {
   onProgress?: ((progress: { tensor: string; done: number; total: number }) => void) | undefined;
   signal?: AbortSignal | undefined;
+  /** Of the process; absent: this one's. */
+  environment?: NodeJS.ProcessEnv | undefined;
 }
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url));
@@ -23,7 +25,7 @@ export async function runConversion(args: readonly string[], options: Conversion
   if (options.signal?.aborted) throw new AtelierError('cancelled');
   const child = spawn(process.execPath, [main, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, ATELIER_PARENT_PIPE: '1' },
+    env: { ...(options.environment ?? process.env), ATELIER_PARENT_PIPE: '1' },
   });
   const stop = (): void => void child.kill('SIGTERM');
   options.signal?.addEventListener('abort', stop, { once: true });

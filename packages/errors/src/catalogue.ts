@@ -57,6 +57,8 @@ export const catalogue = {
     retryable: true,
     message: 'The model process stopped while it worked on this request',
   },
+  hub_unavailable: { status: 503, retryable: true, message: 'The model hub {host} cannot be reached: {reason}' },
+  hub_refused: { status: 400, retryable: false, message: 'The model hub does not give {repo}: {reason}' },
   remote_unavailable: {
     status: 503,
     retryable: true,

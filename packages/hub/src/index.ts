@@ -1,0 +1,1 @@
+export { pullModel, type PullOptions, type PullProgress } from './pull-model.ts';
