@@ -1,5 +1,6 @@
 import { createEngine, type Engine } from '@atelier/engine';
 import fc from 'fast-check';
+import { sql } from 'kysely';
 import { Mistral } from 'mistralai-1';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { childEnvironment } from '../src/config/environment.ts';
@@ -394,6 +395,29 @@ describe('a conversation with agents', () => {
     expect(taken.outputs[0]).toMatchObject({ content: (started.outputs[1] as { content: string }).content });
   }, 120_000);
 
+  it('has settings of its own for all of its agents, and a choice of tools for the first', async () => {
+    const { agents, conversations } = it_.client.beta;
+    const second = await agents.create({ model, name: 'B', completionArgs: { temperature: 0 } });
+    const first = await agents.create({ model, name: 'A', handoffs: [second.id] });
+    const responseFormat = { type: 'json_object' as const };
+    const completionArgs = { temperature: 0, maxTokens: 60, toolChoice: 'any' as const, responseFormat };
+    const { conversationId, outputs } = await conversations.start({
+      agentId: first.id,
+      inputs: 'Hello.',
+      completionArgs,
+    });
+    const kinds = outputs.map(({ type }) => type);
+    expect(kinds).toEqual(['agent.handoff', 'message.output']);
+    const more = await conversations.append({ conversationId, conversationAppendRequest: { inputs: 'More.' } });
+    for (const output of [outputs[1]!, more.outputs[0]!])
+      expect(output).toMatchObject({ agentId: second.id, content: expect.stringMatching(/^\s*\{/) });
+    const refused = await it_.post(`/v1/conversations/${conversationId}`, {
+      inputs: 'More.',
+      completion_args: { tool_choice: 'any' },
+    });
+    expect(refused.status).toBe(400);
+  }, 120_000);
+
   it('follows the version of the agent that counts', async () => {
     const { agents, conversations } = it_.client.beta;
     const { id } = await agents.create({ model, name: 'Changing', completionArgs: greedy });
@@ -472,6 +496,31 @@ describe('turns', () => {
     },
     120_000,
   );
+
+  it('that another server has had meanwhile are not written over', async () => {
+    const { conversationId } = await it_.client.beta.conversations.start({
+      model,
+      inputs: 'x',
+      completionArgs: greedy,
+    });
+    const { database } = it_.server;
+    const answer = await database.transaction().execute(async (transaction) => {
+      await transaction
+        .updateTable('conversations')
+        .set((row) => ({ turns: row('turns', '+', 1) }))
+        .where('id', '=', conversationId)
+        .execute();
+      const posted = it_.post(`/v1/conversations/${conversationId}`, { inputs: 'y', completion_args: wireGreedy });
+      // Its turn is made and waits to be written.
+      const waiting = sql<{ count: number }>`select count(*)::int as count from pg_locks where not granted`;
+      await expect
+        .poll(async () => (await waiting.execute(database)).rows[0]!.count, { timeout: 60_000 })
+        .toBeGreaterThan(0);
+      return { posted };
+    });
+    expect(await answer.posted).toMatchObject({ status: 409, body: { type: 'conflict' } });
+    expect(await entryIds(conversationId)).toHaveLength(2);
+  }, 120_000);
 
   it('follow whatever history there is: appended or restarted at any entry, it is what the client did', async () => {
     const start = await it_.client.beta.conversations.start({

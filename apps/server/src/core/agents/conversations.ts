@@ -44,6 +44,9 @@ export type NewConversation = Subject & { name: string | null; description: stri
 /** Nothing is done before the first event is asked for; what a turn gave is kept before its last event, or not at all. */
 export type RunningTurn = { conversationId: string; events: AsyncGenerator<TurnEvent, void, void> };
 
+/** What a conversation's row says of who answers. */
+type Subjects = Pick<Conversation, 'agent_id' | 'model' | 'instructions' | 'tools' | 'settings'>;
+
 type Parts = { database: Database; agents: Agents; models: Pick<Models, 'get'>; inference: Inference };
 
 export function createConversations({ database, agents, models, inference }: Parts) {
@@ -81,36 +84,48 @@ export function createConversations({ database, agents, models, inference }: Par
   /** Who answers next: whom the conversation was last handed over to, or whom it was started with. */
   async function answering(
     identity: Identity,
-    conversation: Pick<Conversation, 'agent_id' | 'model' | 'instructions' | 'tools' | 'settings'>,
+    { agent_id, model, instructions, tools, settings }: Subjects,
     history: readonly Entry[],
     overrides: Settings,
   ): Promise<Agent> {
-    const settings = { ...conversation.settings, ...overrides };
     const handoff = history.findLast((entry) => entry.kind === 'handoff');
-    const id = handoff?.nextAgentId ?? conversation.agent_id;
-    if (id !== null) return agent(identity, id, settings);
-    const { model, instructions, tools } = conversation;
-    return { id: null, name: '', description: null, model: model!, instructions, tools, settings, handoffs: [] };
+    if (handoff) return agent(identity, handoff.nextAgentId, { ...forAll(settings), ...overrides });
+    if (agent_id !== null) return agent(identity, agent_id, { ...settings, ...overrides });
+    return {
+      id: null,
+      name: '',
+      description: null,
+      model: model!,
+      instructions,
+      tools,
+      settings: { ...settings, ...overrides },
+      handoffs: [],
+    };
   }
 
   async function* run(
     identity: Identity,
-    { acts, history, given, request }: { acts: Agent; history: readonly Entry[]; given: Entry[]; request: TurnRequest },
+    conversation: Subjects,
+    history: readonly Entry[],
+    { inputs, overrides, handoffs, store }: TurnRequest,
     keep: (entries: readonly Entry[]) => Promise<void>,
     signal: AbortSignal,
   ): AsyncGenerator<TurnEvent, void, void> {
-    // A choice is about the first agent's tools.
-    const { toolChoice: _, ...overrides } = request.overrides;
+    const given = inputEntries(inputs);
+    const turn = {
+      agent: await answering(identity, conversation, history, overrides),
+      entries: [...history, ...given],
+      handoffs,
+    };
     const parts = {
       generate: generateFor(inference, identity),
-      agent: (id: string) => agent(identity, id, overrides),
+      agent: (id: string) => agent(identity, id, forAll({ ...conversation.settings, ...overrides })),
       tools: builtInTools,
     };
-    const turn = { agent: acts, entries: [...history, ...given], handoffs: request.handoffs };
     const made: Entry[] = [];
     for await (const event of runTurn(parts, turn, signal)) {
       if (event.type === 'end') made.push(event.entry);
-      if (event.type === 'done' && request.store) await keep([...given, ...made]);
+      if (event.type === 'done' && store) await keep([...given, ...made]);
       yield event;
     }
   }
@@ -133,7 +148,7 @@ export function createConversations({ database, agents, models, inference }: Par
       return entriesOf((await find(identity, id)).id);
     },
 
-    /** @throws AtelierError `not_found` for the agent, `unknown_model`, `invalid_request` for tools */
+    /** @throws AtelierError `unknown_model`, `invalid_request` for tools; its events throw `not_found` for the agent */
     async start(
       identity: Identity,
       conversation: NewConversation,
@@ -143,10 +158,8 @@ export function createConversations({ database, agents, models, inference }: Par
       const row = newRow(identity, conversation);
       checkTools(row.tools);
       if (row.model !== null) await models.get(identity, row.model);
-      const acts = await answering(identity, row, [], request.overrides);
       const keep = (entries: readonly Entry[]) => insert(database, row, entries);
-      const turn = { acts, history: [], given: inputEntries(request.inputs), request };
-      return { conversationId: row.id, events: run(identity, turn, keep, signal) };
+      return { conversationId: row.id, events: run(identity, row, [], request, keep, signal) };
     },
 
     /** Its events throw AtelierError `not_found`, and `conflict` while another turn is under way. */
@@ -157,10 +170,8 @@ export function createConversations({ database, agents, models, inference }: Par
         busy.add(id);
         try {
           const history = await entriesOf(id);
-          const acts = await answering(identity, conversation, history, request.overrides);
-          const turn = { acts, history, given: inputEntries(request.inputs), request };
           const keep = (entries: readonly Entry[]) => follow(database, conversation, history.length, entries);
-          yield* run(identity, turn, keep, signal);
+          yield* run(identity, conversation, history, request, keep, signal);
         } finally {
           busy.delete(id);
         }
@@ -186,12 +197,16 @@ export function createConversations({ database, agents, models, inference }: Par
       const history = all.slice(0, last + 1);
       const subject: Subject = agent_id === null ? { model: model!, instructions, tools } : { agentId: agent_id };
       const row = newRow(identity, { ...subject, name, description, settings });
-      const acts = await answering(identity, row, history, request.overrides);
       const keep = (entries: readonly Entry[]) => insert(database, row, [...history, ...entries]);
-      const turn = { acts, history, given: inputEntries(request.inputs), request };
-      return { conversationId: row.id, events: run(identity, turn, keep, signal) };
+      return { conversationId: row.id, events: run(identity, row, history, request, keep, signal) };
     },
   };
+}
+
+/** Settings that hold for whoever answers: a choice is about the tools of one agent. */
+function forAll(settings: Settings): Settings {
+  const { toolChoice: _, ...shared } = settings;
+  return shared;
 }
 
 function underWay(): AtelierError {
