@@ -1,9 +1,11 @@
-/** npm run bench -- tuner|engine [--rounds N] ...: ours beside its peers, in turns, on this machine. */
+/** npm run bench -- tuner|engine|http [--rounds N] ...: ours beside its peers, in turns, on this machine. */
 import { engineBench } from './engine/engine-bench.ts';
+import { httpBench } from './http/http-bench.ts';
 import { tunerBench } from './tuner/tuner-bench.ts';
 
 const benches: Record<string, (args: readonly string[]) => Promise<void>> = {
   engine: engineBench,
+  http: httpBench,
   tuner: tunerBench,
 };
 

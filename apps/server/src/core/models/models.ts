@@ -6,6 +6,7 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ModelRef, RemoteModel, RemoteModelRef } from '@atelier/engine';
 import { AtelierError } from '@atelier/errors';
+import { sql } from 'kysely';
 import type { Logger } from '../../logger.ts';
 import type { BlobStore } from '../../storage/blobs/blob-store.ts';
 import type { Database } from '../../storage/database/database.ts';
@@ -51,11 +52,12 @@ export function createModels({ database, blobs, logger, aliases, remotes = async
         model.or([model('workspace_id', 'is', null), model('workspace_id', '=', identity.workspaceId)]),
       );
 
-  /** The workspace's own model goes before everyone's of the same name. */
-  async function find(identity: Identity, name: string): Promise<Model | undefined> {
+  /** The workspace's own model goes before everyone's of the same name; one of the other name is the last choice. */
+  async function find(identity: Identity, name: string, otherwise = name): Promise<Model | undefined> {
     if (name === '' || name.includes('\0')) return undefined;
     return visible(identity)
-      .where('name', '=', name)
+      .where('name', 'in', [name, otherwise])
+      .orderBy(sql`name = ${name}`, 'desc')
       .orderBy('workspace_id', (order) => order.asc().nullsLast())
       .executeTakeFirst();
   }
@@ -168,8 +170,7 @@ export function createModels({ database, blobs, logger, aliases, remotes = async
     async get(identity: Identity, name: string): Promise<Model> {
       const meant = aliases.get(name) ?? name;
       const model =
-        (await find(identity, name)) ??
-        (await find(identity, meant)) ??
+        (await find(identity, name, meant)) ??
         (await findCheckpoint(identity, name)) ??
         (await remoteModels()).find((remote) => remote.name === meant);
       if (!model) throw new AtelierError('unknown_model', { name: name.slice(0, 200) });

@@ -1,0 +1,28 @@
+/** The whole server with an engine that answers at once: what is left is what HTTP, keys, limits, logs and JSON cost. */
+import type { Engine } from '@atelier/engine';
+import { createConfig, startServer } from '@atelier/server';
+
+const text = 'The answer is here at once. ';
+const usage = { promptTokens: 12, cachedTokens: 0, completionTokens: 6 };
+
+const engine = {
+  async *generate() {
+    yield { type: 'text' as const, choice: 0, text };
+    yield { type: 'finish' as const, choice: 0, reason: 'stop' as const, usage };
+  },
+  status: () => ({
+    running: 0,
+    waiting: 0,
+    promptTokens: 0,
+    completionTokens: 0,
+    crashes: 0,
+    runners: [],
+    quarantined: [],
+  }),
+} as unknown as Engine;
+
+const [data = '', adminKey = ''] = process.argv.slice(2);
+const environment = { ATELIER_DATA: data, ATELIER_PORT: '0', ATELIER_TRAINING_JOBS: '0', ATELIER_ADMIN_KEY: adminKey };
+const server = await startServer(createConfig(environment), { engine });
+console.log(server.url);
+process.once('SIGTERM', () => void server[Symbol.asyncDispose]());
