@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import { Mistral } from 'mistralai-1';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { childEnvironment } from '../src/config/environment.ts';
-import { conversationEventSchema } from '../src/apis/mistral/schemas/conversations.ts';
+import { conversationEventSchema } from '../src/apis/mistral/schemas/conversation-responses.ts';
 import { stranger } from './support/emissary-server.ts';
 import { mistralServer, type MistralServer } from './support/mistral-server.ts';
 import { silent } from './support/test-databases.ts';

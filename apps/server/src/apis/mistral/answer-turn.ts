@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import type { RunningTurn } from '../../core/agents/conversations.ts';
-import { conversationResponse, conversationStream } from './translate/conversation.ts';
+import { conversationResponse, conversationStream } from './translate/turn.ts';
 
 /** Answers with what a turn gives, whole or as a stream. */
 export async function answerTurn(turn: RunningTurn, stream: boolean, reply: FastifyReply): Promise<FastifyReply> {

@@ -10,7 +10,6 @@ import {
   type TurnEvent,
 } from '@atelier/agents';
 import { AtelierError } from '@atelier/errors';
-import { sql } from 'kysely';
 import type { Database } from '../../storage/database/database.ts';
 import type { Row } from '../../storage/database/tables.ts';
 import type { Identity } from '../access/access.ts';
@@ -20,6 +19,7 @@ import type { Models } from '../models/models.ts';
 import { newAgentId } from '../new-id.ts';
 import { acting, type Agents } from './agents.ts';
 import { builtInTools, checkTools } from './built-in-tools.ts';
+import { appendTurn, insertConversation, type NewConversationRow, readEntries, underWay } from './entries.ts';
 import { generateFor } from './generate.ts';
 
 export type Conversation = Row<'conversations'>;
@@ -50,8 +50,8 @@ type Subjects = Pick<Conversation, 'agent_id' | 'model' | 'instructions' | 'tool
 type Parts = { database: Database; agents: Agents; models: Pick<Models, 'get'>; inference: Inference };
 
 export function createConversations({ database, agents, models, inference }: Parts) {
-  /** Conversations in the middle of a turn. Who comes by another way is turned down when the turn is to be written. */
-  const busy = new Set<string>();
+  /** Turns that this process is in the middle of. One of another process is found out when it is to be written. */
+  const running = new Map<string, AbortSignal>();
 
   const ofWorkspace = (identity: Identity) =>
     database.selectFrom('conversations').selectAll().where('workspace_id', '=', identity.workspaceId);
@@ -62,19 +62,6 @@ export function createConversations({ database, agents, models, inference }: Par
       : undefined;
     if (!found) throw new AtelierError('not_found', { kind: 'Conversation' });
     return found;
-  }
-
-  async function entriesOf(id: string): Promise<Entry[]> {
-    const rows = await database
-      .selectFrom('conversation_entries')
-      .selectAll()
-      .where('conversation_id', '=', id)
-      .orderBy('position')
-      .execute();
-    return rows.map(
-      ({ id: entryId, kind, body, created_at, completed_at }) =>
-        ({ ...body, kind, id: entryId, createdAt: created_at, completedAt: completed_at }) as Entry,
-    );
   }
 
   async function agent(identity: Identity, id: string, overrides: Settings): Promise<Agent> {
@@ -145,7 +132,7 @@ export function createConversations({ database, agents, models, inference }: Par
 
     /** Everything that was said, in order. @throws AtelierError `not_found` */
     async entries(identity: Identity, id: string): Promise<Entry[]> {
-      return entriesOf((await find(identity, id)).id);
+      return readEntries(database, (await find(identity, id)).id);
     },
 
     /** @throws AtelierError `unknown_model`, `invalid_request` for tools; its events throw `not_found` for the agent */
@@ -158,7 +145,7 @@ export function createConversations({ database, agents, models, inference }: Par
       const row = newRow(identity, conversation);
       checkTools(row.tools);
       if (row.model !== null) await models.get(identity, row.model);
-      const keep = (entries: readonly Entry[]) => insert(database, row, entries);
+      const keep = (entries: readonly Entry[]) => insertConversation(database, row, entries);
       return { conversationId: row.id, events: run(identity, row, [], request, keep, signal) };
     },
 
@@ -166,14 +153,15 @@ export function createConversations({ database, agents, models, inference }: Par
     append(identity: Identity, id: string, request: TurnRequest, signal: AbortSignal): RunningTurn {
       async function* alone(): AsyncGenerator<TurnEvent, void, void> {
         const conversation = await find(identity, id);
-        if (busy.has(id)) throw underWay();
-        busy.add(id);
+        // One whose caller has left may never be asked to end.
+        if (running.get(id)?.aborted === false) throw underWay();
+        running.set(id, signal);
         try {
-          const history = await entriesOf(id);
-          const keep = (entries: readonly Entry[]) => follow(database, conversation, history.length, entries);
+          const history = await readEntries(database, id);
+          const keep = (entries: readonly Entry[]) => appendTurn(database, conversation, history.length, entries);
           yield* run(identity, conversation, history, request, keep, signal);
         } finally {
-          busy.delete(id);
+          if (running.get(id) === signal) running.delete(id);
         }
       }
       return { conversationId: id, events: alone() };
@@ -191,13 +179,13 @@ export function createConversations({ database, agents, models, inference }: Par
       signal: AbortSignal,
     ): Promise<RunningTurn> {
       const { agent_id, model, name, description, instructions, tools, settings } = await find(identity, id);
-      const all = await entriesOf(id);
+      const all = await readEntries(database, id);
       const last = all.findIndex((entry) => entry.id === entryId);
       if (last < 0) throw new AtelierError('not_found', { kind: 'Entry of the conversation' });
       const history = all.slice(0, last + 1);
       const subject: Subject = agent_id === null ? { model: model!, instructions, tools } : { agentId: agent_id };
       const row = newRow(identity, { ...subject, name, description, settings });
-      const keep = (entries: readonly Entry[]) => insert(database, row, [...history, ...entries]);
+      const keep = (entries: readonly Entry[]) => insertConversation(database, row, [...history, ...entries]);
       return { conversationId: row.id, events: run(identity, row, history, request, keep, signal) };
     },
   };
@@ -209,11 +197,7 @@ function forAll(settings: Settings): Settings {
   return shared;
 }
 
-function underWay(): AtelierError {
-  return new AtelierError('conflict', { reason: 'The conversation is in the middle of another turn' });
-}
-
-function newRow(identity: Identity, { name, description, settings, ...subject }: NewConversation) {
+function newRow(identity: Identity, { name, description, settings, ...subject }: NewConversation): NewConversationRow {
   return {
     id: newAgentId('conv'),
     workspace_id: identity.workspaceId,
@@ -235,60 +219,4 @@ function inputEntries(inputs: readonly Inputs[]): (InputEntry | ResultEntry)[] {
       ? { kind: 'input', id: newAgentId('msg'), ...common, ...input }
       : { kind: 'result', id: newAgentId('fc'), ...common, ...input };
   });
-}
-
-async function insert(
-  database: Database,
-  { tools, settings, ...row }: ReturnType<typeof newRow>,
-  entries: readonly Entry[],
-): Promise<void> {
-  await database.transaction().execute(async (transaction) => {
-    await transaction
-      .insertInto('conversations')
-      .values({ ...row, tools: JSON.stringify(tools), settings: JSON.stringify(settings), turns: 1 })
-      .execute();
-    await insertEntries(transaction, row.id, 0, entries);
-  });
-}
-
-/** Writes a turn behind the one that it was made after. @throws AtelierError `conflict` when another came between */
-async function follow(
-  database: Database,
-  { id, turns }: Conversation,
-  position: number,
-  entries: readonly Entry[],
-): Promise<void> {
-  await database.transaction().execute(async (transaction) => {
-    const { numUpdatedRows } = await transaction
-      .updateTable('conversations')
-      .set({ turns: turns + 1, updated_at: sql<Date>`now()` })
-      .where('id', '=', id)
-      .where('turns', '=', turns)
-      .executeTakeFirst();
-    if (numUpdatedRows === 0n) throw underWay();
-    await insertEntries(transaction, id, position, entries);
-  });
-}
-
-async function insertEntries(
-  database: Database,
-  conversation: string,
-  position: number,
-  entries: readonly Entry[],
-): Promise<void> {
-  const rows = entries.map(({ id, kind, createdAt, completedAt, ...body }, at) => ({
-    conversation_id: conversation,
-    position: position + at,
-    id,
-    kind,
-    body: JSON.stringify(body),
-    created_at: createdAt,
-    completed_at: completedAt,
-  }));
-  // PostgreSQL takes 65,535 parameters at once.
-  for (let from = 0; from < rows.length; from += 1000)
-    await database
-      .insertInto('conversation_entries')
-      .values(rows.slice(from, from + 1000))
-      .execute();
 }

@@ -2,7 +2,8 @@ import { identityOf } from '../../../http/identity.ts';
 import { requestSignal } from '../../../http/request-signal.ts';
 import { answerTurn } from '../answer-turn.ts';
 import type { Operation } from '../operation.ts';
-import { appendSchema, conversationParams, conversationResponses } from '../schemas/conversations.ts';
+import { conversationResponses } from '../schemas/conversation-responses.ts';
+import { appendSchema, conversationParams } from '../schemas/conversations.ts';
 import { turnRequest } from '../translate/conversation.ts';
 
 export const appendConversation: Operation = (app, { conversations }) => {

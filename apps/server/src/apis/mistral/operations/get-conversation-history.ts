@@ -2,7 +2,7 @@ import { identityOf } from '../../../http/identity.ts';
 import type { Operation } from '../operation.ts';
 import { conversationParams, historySchema } from '../schemas/conversations.ts';
 import { errorResponses } from '../schemas/errors.ts';
-import { wireEntry } from '../translate/conversation.ts';
+import { wireEntry } from '../translate/entry.ts';
 
 export const getConversationHistory: Operation = (app, { conversations }) => {
   app.get(

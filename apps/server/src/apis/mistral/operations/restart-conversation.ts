@@ -2,7 +2,8 @@ import { identityOf } from '../../../http/identity.ts';
 import { requestSignal } from '../../../http/request-signal.ts';
 import { answerTurn } from '../answer-turn.ts';
 import type { Operation } from '../operation.ts';
-import { conversationParams, conversationResponses, restartSchema } from '../schemas/conversations.ts';
+import { conversationResponses } from '../schemas/conversation-responses.ts';
+import { conversationParams, restartSchema } from '../schemas/conversations.ts';
 import { turnRequest } from '../translate/conversation.ts';
 
 export const restartConversation: Operation = (app, { conversations }) => {

@@ -2,7 +2,8 @@ import { identityOf } from '../../../http/identity.ts';
 import { requestSignal } from '../../../http/request-signal.ts';
 import { answerTurn } from '../answer-turn.ts';
 import type { Operation } from '../operation.ts';
-import { conversationResponses, startSchema } from '../schemas/conversations.ts';
+import { conversationResponses } from '../schemas/conversation-responses.ts';
+import { startSchema } from '../schemas/conversations.ts';
 import { newConversation, turnRequest } from '../translate/conversation.ts';
 
 export const startConversation: Operation = (app, { conversations }) => {
