@@ -174,15 +174,30 @@ describe('a job', () => {
       /classifier/,
     ],
     ['a repository', { repositories: [{ name: 'r', owner: 'o', token: 't' }] }, 400, /fetches no repositories/],
-    [
-      'a key of Weights & Biases',
-      { integrations: [{ project: 'p', api_key: 'k'.repeat(40) }] },
-      400,
-      /Weights & Biases/,
-    ],
   ])('with %s is refused', async (_, given, status, message) => {
     const answer = await mistral.post(at, request(given));
     expect(answer).toMatchObject({ status, body: { object: 'error', message: expect.stringMatching(message) } });
+  });
+
+  it('reports to Weights & Biases, is found by that, and never shows the key', async () => {
+    const api_key = 'secret'.padEnd(40, 'k');
+    const wandb = (given: object) => ({ integrations: [{ type: 'wandb', project: 'desk', api_key, ...given }] });
+    const first = await create(wandb({ name: 'first' }));
+    const second = await create(wandb({ run_name: 'second' }));
+    const third = await create(wandb({ project: 'other' }));
+    const shown = { type: 'wandb', project: 'desk', name: 'first', run_name: 'first', url: null };
+    const { body } = await get(`${at}/${first}`);
+    expect(body).toMatchObject({ integrations: [shown] });
+    expect(JSON.stringify(body)).not.toContain('secret');
+    const found = async (query: Record<string, string>) => (await list(query)).data.map(({ id }) => id);
+    expect(await found({ wandb_project: 'desk' })).toEqual([second, first]);
+    expect(await found({ wandb_name: 'second' })).toEqual([second]);
+    expect(await found({ wandb_project: 'other', wandb_name: 'first' })).toEqual([]);
+    const byClient = await mistral.client.fineTuning.jobs.list({ wandbProject: 'other' });
+    expect(byClient.data).toMatchObject([{ id: third, integrations: [{ project: 'other', name: null }] }]);
+    const short = request({ integrations: [{ project: 'p', api_key: 'short' }] });
+    expect((await mistral.post(at, short)).status).toBe(422);
+    expect((await mistral.post(at, request(wandb({ project: 'a/b' })))).status).toBe(400);
   });
 
   it('with a file of another purpose, or of another workspace, is refused', async () => {

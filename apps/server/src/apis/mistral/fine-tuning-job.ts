@@ -12,6 +12,10 @@ export async function fineTuningJob(jobs: TrainingJobs, identity: Identity, uuid
 
 export async function fineTuningJobDetail(jobs: TrainingJobs, identity: Identity, uuid: string) {
   const job = await fineTuningJob(jobs, identity, uuid);
-  const [events, checkpoints] = await Promise.all([jobs.events(job), jobs.measuredCheckpoints(job)]);
-  return wireJobDetail(job, { events, checkpoints });
+  const [events, checkpoints, reports] = await Promise.all([
+    jobs.events(job),
+    jobs.measuredCheckpoints(job),
+    jobs.reports([job]),
+  ]);
+  return wireJobDetail(job, { events, checkpoints, reports: reports.get(job.id) });
 }

@@ -94,6 +94,8 @@ export type JobFilter = {
   /** Every pair has to be in the job's. */
   metadata?: Record<string, string> | undefined;
   tasks?: readonly string[] | undefined;
+  /** Where the job reports to: W&B's project or MLflow's experiment, and the name of its run. */
+  report?: { kind: Integration['kind']; group?: string | undefined; runName?: string | undefined } | undefined;
 };
 
 type Parts = { database: Database; datasets: Datasets; wake: Wake; seal: Seal; reportingUrls: ReportingUrls };
@@ -474,6 +476,7 @@ function conditions(job: ExpressionBuilder<JobTables, 'training_jobs' | 'models'
     createdBefore,
     metadata,
     tasks,
+    report,
   } = filter;
   return [
     ...(model === undefined ? [] : [job('models.name', '=', model)]),
@@ -486,6 +489,7 @@ function conditions(job: ExpressionBuilder<JobTables, 'training_jobs' | 'models'
     ...(createdBefore === undefined ? [] : [job('training_jobs.created_at', '<=', createdBefore)]),
     ...(metadata === undefined ? [] : [sql<boolean>`training_jobs.metadata @> ${JSON.stringify(metadata)}::jsonb`]),
     ...(tasks === undefined ? [] : [job('training_jobs.task', '=', job.fn.any(job.val(tasks)))]),
+    ...(report === undefined ? [] : [reportsTo(job, report)]),
   ];
 }
 
@@ -556,4 +560,19 @@ async function refuseTwin(
         reason: 'A job of the same model, files and hyper-parameters has not ended: wait for it, or cancel it',
       });
   }
+}
+
+function reportsTo(
+  job: ExpressionBuilder<JobTables, 'training_jobs' | 'models'>,
+  { kind, group, runName }: NonNullable<JobFilter['report']>,
+) {
+  const settings = JSON.stringify({ ...(group !== undefined && { group }), ...(runName !== undefined && { runName }) });
+  return job.exists(
+    job
+      .selectFrom('training_reports as r')
+      .select('r.job_id')
+      .whereRef('r.job_id', '=', 'training_jobs.id')
+      .where('r.kind', '=', kind)
+      .where(sql<boolean>`r.settings @> ${settings}::jsonb`),
+  );
 }

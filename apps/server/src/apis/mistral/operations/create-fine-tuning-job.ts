@@ -27,7 +27,8 @@ export const createFineTuningJob: Operation = (app, { models, files, projects, t
       const job = newFineTuningJob(request.body, model, (id) => named.find((file) => file.id === id)!);
       if (request.query.dry_run) return wireDryRun(await estimateJob(identity, job));
       const project = await projects.default(identity);
-      return wireJob(await trainingJobs.create(identity, project.id, job));
+      const made = await trainingJobs.create(identity, project.id, job);
+      return wireJob(made, (await trainingJobs.reports([made])).get(made.id));
     },
   );
 };

@@ -19,6 +19,7 @@ export const listFineTuningJobs: Operation = (app, { models, trainingJobs }) => 
     },
     async (request) => {
       const identity = identityOf(request);
+      const { wandb_project, wandb_name } = request.query;
       const { page, page_size, created_after, created_before, created_by_me, status, suffix } = request.query;
       /** A job knows its model by its own name, whatever it was asked for by. */
       const nameOf = async (model: string) => {
@@ -38,11 +39,15 @@ export const listFineTuningJobs: Operation = (app, { models, trainingJobs }) => 
           createdBefore: created_before,
           createdBy: created_by_me ? identity.userId : undefined,
           suffix,
+          ...((wandb_project ?? wandb_name) !== undefined && {
+            report: { kind: 'wandb', group: wandb_project, runName: wandb_name },
+          }),
           ...(status && jobsOfStatus(status)),
         },
         { offset: page * page_size, limit: page_size },
       );
-      return { data: jobs.map(wireJob), object: 'list' as const, total };
+      const reports = await trainingJobs.reports(jobs);
+      return { data: jobs.map((job) => wireJob(job, reports.get(job.id))), object: 'list' as const, total };
     },
   );
 };

@@ -21,13 +21,12 @@ const published = { weight_decay: 0.1, warmup_fraction: 0.05, epochs: 3, fim_rat
 const lossFunctions = { single_class: 'softmax', multi_class: 'sigmoid' } as const;
 
 /** @throws AtelierError `invalid_request` for what this platform does not do */
-export function refuseUnsupported({ repositories, integrations, training_files }: JobRequest): void {
+export function refuseUnsupported({ repositories, training_files }: JobRequest): void {
   const refuse = (reason: string): never => {
     throw new AtelierError('invalid_request', { reason });
   };
   if (repositories?.length)
     refuse('repositories: this server fetches no repositories: upload their texts as a training file');
-  if (integrations?.length) refuse('integrations: this server sends nothing to Weights & Biases yet: leave them out');
   if (training_files.length === 0) refuse('training_files: give at least one');
 }
 
@@ -91,6 +90,12 @@ export function newFineTuningJob(
     apiParameters: { auto_start: autoStart },
     autoStart,
     suffix: request.suffix || undefined,
+    integrations: (request.integrations ?? []).map(({ project, name, run_name, api_key }) => ({
+      kind: 'wandb',
+      project,
+      runName: name ?? run_name ?? undefined,
+      apiKey: api_key,
+    })),
     anyProject: true,
     unique: true,
   };

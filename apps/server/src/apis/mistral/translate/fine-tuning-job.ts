@@ -7,6 +7,7 @@ import type {
   MeasuredCheckpoint,
   TrainingEvent,
   TrainingJob,
+  TrainingReport,
 } from '../../../core/training/training-jobs.ts';
 import type { TrainingState } from '../../../storage/database/tables.ts';
 import type { dryRunSchema, jobDetailSchema, jobSchema, jobStatusSchema } from '../schemas/fine-tuning.ts';
@@ -62,7 +63,8 @@ export function jobsOfStatus(status: Status): Pick<JobFilter, 'states' | 'autoSt
   }
 }
 
-export function wireJob(job: TrainingJob): Wire {
+/** `reports`: where it reports to. */
+export function wireJob(job: TrainingJob, reports: readonly TrainingReport[] = []): Wire {
   const settings = trainingSettingsSchema.parse(job.hyper_parameters);
   const h = settings.trained ?? hyperParametersSchema.parse(settings.hyperParameters);
   const filesOf = (role: 'train' | 'test') =>
@@ -80,7 +82,9 @@ export function wireJob(job: TrainingJob): Wire {
     object: 'job' as const,
     fine_tuned_model: job.made_model,
     suffix: job.suffix,
-    integrations: [],
+    integrations: reports.flatMap(({ kind, settings: { group, runName }, url }) =>
+      kind === 'wandb' ? [{ type: 'wandb' as const, project: group, name: runName, run_name: runName, url }] : [],
+    ),
     trained_tokens: job.trained_tokens,
     metadata: settings.estimate
       ? { ...costs(settings.estimate), estimated_start_time: job.started_at && unixSeconds(job.started_at) }
@@ -108,7 +112,15 @@ export function wireJob(job: TrainingJob): Wire {
 /** `events` newest first. */
 export function wireJobDetail(
   job: TrainingJob,
-  { events, checkpoints }: { events: readonly TrainingEvent[]; checkpoints: readonly MeasuredCheckpoint[] },
+  {
+    events,
+    checkpoints,
+    reports,
+  }: {
+    events: readonly TrainingEvent[];
+    checkpoints: readonly MeasuredCheckpoint[];
+    reports: readonly TrainingReport[] | undefined;
+  },
 ): WireDetail {
   const detail = {
     events: events
@@ -126,7 +138,7 @@ export function wireJobDetail(
       created_at: unixSeconds(created_at),
     })),
   };
-  const wire = wireJob(job);
+  const wire = wireJob(job, reports);
   return wire.job_type === 'classifier'
     ? { ...wire, ...detail, classifier_targets: classifierTargets(job) }
     : { ...wire, ...detail };
