@@ -35,6 +35,7 @@ import { createInference } from './core/inference/inference.ts';
 import { modelAliases } from './core/models/aliases.ts';
 import { createModels } from './core/models/models.ts';
 import { createProjects } from './core/projects/projects.ts';
+import { createResponses } from './core/responses/responses.ts';
 import { createJobRows } from './core/training/job-row.ts';
 import { createJobHandler } from './core/training/run-job.ts';
 import { createReporter } from './core/training/reporting/reporter.ts';
@@ -184,7 +185,15 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       links,
       readDocument,
     }),
-    createOpenaiApi({ models, files, batches, projects, trainingJobs, inference }),
+    createOpenaiApi({
+      models,
+      files,
+      batches,
+      projects,
+      trainingJobs,
+      inference,
+      responses: createResponses(database),
+    }),
   ];
 
   const app = await createApp({

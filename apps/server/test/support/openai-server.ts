@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { chatChunkSchema } from '../../src/apis/openai/schemas/chat.ts';
 import { completionSchema } from '../../src/apis/openai/schemas/completions.ts';
 import { errorSchema } from '../../src/apis/openai/schemas/errors.ts';
+import { responseEventSchema } from '../../src/apis/openai/schemas/responses.ts';
 import type { Environment } from '../../src/config/environment.ts';
 import type { Overrides } from '../../src/main.ts';
 import { emissaryServer, type EmissaryServer } from './emissary-server.ts';
@@ -24,6 +25,7 @@ export type OpenaiServer = AsyncDisposable & {
 const streamed: Readonly<Record<string, z.ZodType>> = {
   '/openai/v1/chat/completions': chatChunkSchema.strict(),
   '/openai/v1/completions': completionSchema.strict(),
+  '/openai/v1/responses': responseEventSchema,
 };
 
 export async function openaiServer(environment: Environment = {}, overrides: Overrides = {}): Promise<OpenaiServer> {

@@ -8,14 +8,17 @@ import { createChatCompletion } from './operations/create-chat-completion.ts';
 import { createCompletion } from './operations/create-completion.ts';
 import { createEmbeddings } from './operations/create-embeddings.ts';
 import { createFineTuningJob } from './operations/create-fine-tuning-job.ts';
+import { createResponse } from './operations/create-response.ts';
 import { deleteFile } from './operations/delete-file.ts';
 import { deleteModel } from './operations/delete-model.ts';
+import { deleteResponse } from './operations/delete-response.ts';
 import { downloadFile } from './operations/download-file.ts';
 import { listBatches } from './operations/list-batches.ts';
 import { listFiles } from './operations/list-files.ts';
 import { listFineTuningCheckpoints } from './operations/list-fine-tuning-checkpoints.ts';
 import { listFineTuningEvents } from './operations/list-fine-tuning-events.ts';
 import { listFineTuningJobs } from './operations/list-fine-tuning-jobs.ts';
+import { listInputItems } from './operations/list-input-items.ts';
 import { listModels } from './operations/list-models.ts';
 import { pauseFineTuningJob } from './operations/pause-fine-tuning-job.ts';
 import { resumeFineTuningJob } from './operations/resume-fine-tuning-job.ts';
@@ -23,6 +26,7 @@ import { retrieveBatch } from './operations/retrieve-batch.ts';
 import { retrieveFile } from './operations/retrieve-file.ts';
 import { retrieveFineTuningJob } from './operations/retrieve-fine-tuning-job.ts';
 import { retrieveModel } from './operations/retrieve-model.ts';
+import { retrieveResponse } from './operations/retrieve-response.ts';
 import { uploadFile } from './operations/upload-file.ts';
 import { renderError } from './translate/error.ts';
 
@@ -50,6 +54,10 @@ const operations: readonly Operation[] = [
   resumeFineTuningJob,
   listFineTuningEvents,
   listFineTuningCheckpoints,
+  createResponse,
+  retrieveResponse,
+  deleteResponse,
+  listInputItems,
 ];
 
 export function createOpenaiApi(services: OpenaiServices): Api {

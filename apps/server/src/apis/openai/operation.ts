@@ -4,6 +4,7 @@ import type { Files } from '../../core/files/files.ts';
 import type { Inference } from '../../core/inference/inference.ts';
 import type { Models } from '../../core/models/models.ts';
 import type { Projects } from '../../core/projects/projects.ts';
+import type { Responses } from '../../core/responses/responses.ts';
 import type { TrainingJobs } from '../../core/training/training-jobs.ts';
 
 export type OpenaiServices = {
@@ -13,6 +14,7 @@ export type OpenaiServices = {
   projects: Projects;
   trainingJobs: TrainingJobs;
   inference: Inference;
+  responses: Responses;
 };
 
 /** One operation of the API: registers its route. */

@@ -327,7 +327,17 @@ type ConversationEntries = {
   completed_at: Date | null;
 };
 
+type Responses = {
+  id: string;
+  workspace_id: string;
+  previous_id: string | null;
+  input: JSONColumnType<object[], string, never>;
+  answer: JSONColumnType<object, string, never>;
+  created_at: CreatedAt;
+};
+
 export type Tables = {
+  responses: Responses;
   workspaces: Workspaces;
   users: Users;
   api_keys: ApiKeys;
