@@ -6,13 +6,16 @@ import { appendConversation } from './operations/append-conversation.ts';
 import { archiveModel } from './operations/archive-model.ts';
 import { cancelBatchJob } from './operations/cancel-batch-job.ts';
 import { cancelFineTuningJob } from './operations/cancel-fine-tuning-job.ts';
+import { chatClassifications } from './operations/chat-classifications.ts';
 import { chatCompletion } from './operations/chat-completion.ts';
+import { classifications } from './operations/classifications.ts';
 import { createAgent } from './operations/create-agent.ts';
 import { createBatchJob } from './operations/create-batch-job.ts';
 import { createFineTuningJob } from './operations/create-fine-tuning-job.ts';
 import { deleteFile } from './operations/delete-file.ts';
 import { deleteModel } from './operations/delete-model.ts';
 import { downloadFile } from './operations/download-file.ts';
+import { embeddings } from './operations/embeddings.ts';
 import { fimCompletion } from './operations/fim-completion.ts';
 import { getAgent } from './operations/get-agent.ts';
 import { getBatchJob } from './operations/get-batch-job.ts';
@@ -56,6 +59,9 @@ const operations: readonly Operation[] = [
   ocr,
   chatCompletion,
   fimCompletion,
+  embeddings,
+  classifications,
+  chatClassifications,
   createBatchJob,
   listBatchJobs,
   getBatchJob,

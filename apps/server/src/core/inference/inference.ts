@@ -2,6 +2,8 @@
 import type { TargetScores } from '@atelier/data';
 import type {
   ChatMessage,
+  Classification,
+  ClassifyRequest,
   Embeddings,
   EmbedRequest,
   Engine,
@@ -14,6 +16,7 @@ import { AtelierError } from '@atelier/errors';
 import type { Identity } from '../access/access.ts';
 import { type DeployedModelParts, deployedModel } from '../deployments/deployed-model.ts';
 import type { Deployments } from '../deployments/deployments.ts';
+import type { Model } from '../models/models.ts';
 import { promptInput } from './prompt-input.ts';
 
 export type Inference = ReturnType<typeof createInference>;
@@ -39,6 +42,13 @@ export function createInference(parts: DeployedModelParts & { deployments: Deplo
     requireTask(task, tasks, wanted);
     requireDeployed(state);
     return (await deployedModel(parts, id)).model;
+  }
+
+  /** What a model was fine-tuned for; undefined of a base model. */
+  async function trainedTask({ training_job_id }: Pick<Model, 'training_job_id'>): Promise<string | undefined> {
+    if (training_job_id === null) return undefined;
+    const job = parts.database.selectFrom('training_jobs').select('task').where('id', '=', training_job_id);
+    return (await job.executeTakeFirstOrThrow()).task;
   }
 
   return {
@@ -83,6 +93,27 @@ export function createInference(parts: DeployedModelParts & { deployments: Deplo
         { ...request, model: await parts.models.ref(model), owner: identity.workspaceId },
         signal,
       );
+    },
+
+    /**
+     * What the head of a fine-tuned model says of each input, by the model's name or alias.
+     * @throws AtelierError `unknown_model`, `invalid_request` when it was not trained to classify, and what the engine throws
+     */
+    async classifyWith(
+      identity: Identity,
+      name: string,
+      request: Omit<ClassifyRequest, 'model' | 'owner'>,
+      signal: AbortSignal,
+    ): Promise<Classification> {
+      const model = await parts.models.get(identity, name);
+      const task = await trainedTask(model);
+      if (task !== 'classification')
+        throw new AtelierError('invalid_request', {
+          reason: `The model ${name} ${task ? `was trained for ${task}` : 'is a base model'}: it does not classify; fine-tune a classifier first`,
+        });
+      // What a job made runs here, with the head of its task.
+      const ref = (await parts.models.ref(model)) as ClassifyRequest['model'];
+      return parts.engine.classify({ ...request, model: ref, owner: identity.workspaceId }, signal);
     },
 
     /** Vectors of a model by its name or alias. @throws AtelierError `unknown_model`, and what the engine throws */

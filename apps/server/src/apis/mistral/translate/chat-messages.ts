@@ -23,6 +23,14 @@ export function conversation(messages: readonly Message[], safe = false): Conver
   return { messages: withSafety(turns.map(chatMessage), safe), ...prefix };
 }
 
+/**
+ * Messages that are judged and not answered, in any order.
+ * @throws AtelierError `invalid_request` for content that no model here can read
+ */
+export function chatMessages(messages: readonly Message[]): ChatMessage[] {
+  return messages.map(chatMessage);
+}
+
 function withSafety(messages: ChatMessage[], safe: boolean): ChatMessage[] {
   if (!safe) return messages;
   const [first, ...rest] = messages;
