@@ -17,7 +17,7 @@ import type { Samples } from '../samples.ts';
 import { planSteps } from '../steps.ts';
 
 /** What a process that has read its data still grows by in its first steps (compiled code, heap), measured. */
-const heapGrowth = 40 << 20;
+const heapGrowth = 32 << 20;
 
 /** Copies on their way to files are dropped soon, and collected once there are so many (V8's limit of external memory). */
 const deadBuffers = 64 << 20;
