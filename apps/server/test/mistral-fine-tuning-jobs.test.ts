@@ -1,4 +1,5 @@
 /** What is asked of fine-tuning jobs that no worker touches: what is taken and refused, lists, and what a run would come to. */
+import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { dryRunSchema, jobDetailSchema, jobListSchema, jobSchema } from '../src/apis/mistral/schemas/fine-tuning.ts';
@@ -339,4 +340,21 @@ describe('the list', () => {
     expect(after.total + before.total).toBe(rows.length);
     expect(after.total).toBeGreaterThan(0);
   });
+});
+
+it('docs/reference/mistral.md lists the operations that are served', async () => {
+  const { paths } = (await mistral.server.call('GET', '/mistral/openapi.json')).json<{
+    paths: Record<string, Record<string, { tags: string[] }>>;
+  }>();
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { tags }]) => ({
+      name: `${method.toUpperCase()} ${path.replace('/mistral', '')}`,
+      tag: tags[0]!,
+    })),
+  );
+  const page = await readFile(new URL('../../../docs/reference/mistral.md', import.meta.url), 'utf8');
+  const listed = [...page.matchAll(/^\| `([A-Z]+ [^`?]+)/gm)].map(([, name]) => name);
+  expect(operations.map(({ name }) => name)).toEqual(expect.arrayContaining(listed));
+  const told = new Set(['models', 'files', 'fine-tuning', 'chat', 'fim', 'batch', 'ocr']);
+  expect(listed).toEqual(expect.arrayContaining(operations.flatMap(({ name, tag }) => (told.has(tag) ? [name] : []))));
 });
