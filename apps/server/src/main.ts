@@ -37,6 +37,7 @@ import { createModels } from './core/models/models.ts';
 import { createProjects } from './core/projects/projects.ts';
 import { createResponses } from './core/responses/responses.ts';
 import { createJobRows } from './core/training/job-row.ts';
+import { createFetchModel } from './core/training/fetch-base-model.ts';
 import { createJobHandler } from './core/training/run-job.ts';
 import { createReporter } from './core/training/reporting/reporter.ts';
 import { removeStaleRuns } from './core/training/stale-runs.ts';
@@ -141,6 +142,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     logger: loggers.models,
     aliases: modelAliases(config.modelAliases),
     remotes: () => remote.models(),
+    hub: config.hub,
   });
   await models.register([starterModels, path.join(config.directories.data, 'models')]);
   const projects = createProjects(database);
@@ -225,6 +227,12 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     launcher,
     events,
     rows: createJobRows(leases),
+    fetchModel: createFetchModel({
+      directory: path.join(config.directories.data, 'hub'),
+      endpoint: config.hub,
+      token: config.secrets.hubToken ?? undefined,
+      environment: childEnvironment(),
+    }),
     runs: config.directories.runs,
     machine: { gpu: config.gpu, threads: config.threads },
     limitSeconds: config.trainingSeconds,

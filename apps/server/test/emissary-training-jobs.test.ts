@@ -105,7 +105,7 @@ describe('a training job', () => {
     [{ task_type: 'poetry' }, 400, /^body\.task_type: /],
     [{ quantization: 'int2' }, 400, /^body\.quantization: /],
     [{ quantization: 'int4', parameters: { quantization: 'int8' } }, 400, /different values of quantization/],
-    [{ base_model: 'HF_MODEL', hf_model_link: 'https://example.com/m' }, 400, /Hub/],
+    [{ base_model: 'HF_MODEL', hf_model_link: 'https://example.com/m' }, 400, /huggingface/],
     [{ hf_model_link: 'https://example.com/m' }, 400, /Hub/],
     [{ lora_configs: { rank: 0 } }, 400, /^body\.lora_configs\.rank: /],
     [{ lora_configs: { rank: 4 }, parameters: { lora_rank: 8 } }, 400, /different values of lora_rank/],

@@ -20,6 +20,7 @@ describe('the configuration', () => {
       engineRunning: 16,
       engineSpeculation: 'off',
       threads: null,
+      hub: 'https://huggingface.co',
       trainingJobs: 1,
       trainingSeconds: 86_400,
       uploadLimit: 512 * 1024 * 1024,
@@ -31,7 +32,7 @@ describe('the configuration', () => {
       ocrLanguages: 'eng',
       shutdownSeconds: 30,
       logLevel: 'info',
-      secrets: { adminKey: null, databaseUrl: null, remoteEngines: null },
+      secrets: { adminKey: null, databaseUrl: null, remoteEngines: null, hubToken: null },
       directories: {
         data: path.resolve('data'),
         blobs: path.resolve('data/blobs'),

@@ -1,1 +1,2 @@
+export { parseReference, type Reference } from './reference.ts';
 export { pullModel, type PullOptions, type PullProgress } from './pull-model.ts';

@@ -26,6 +26,8 @@ export type PullOptions = {
   token?: string | undefined;
   /** Of the model's file, without `.gguf`. Absent: the name of the GGUF file or of the repository. */
   name?: string | undefined;
+  /** Names the file after repository, file and commit as well, and takes the one that is there already. */
+  byCommit?: boolean | undefined;
   /** How a converted model's matrices are stored. */
   type?: string | undefined;
   /** Of the converter's process; nothing secret belongs here. */
@@ -90,7 +92,13 @@ async function fromHub(
   }
   const chosen = chooseFiles(repo, files, wanted);
   const gguf = chosen.kind === 'gguf';
-  const to = await free(options, path.basename(gguf ? chosen.files[0]!.path : repo, '.gguf'));
+  const own = path.basename(gguf ? chosen.files[0]!.path : repo, '.gguf');
+  const cached = path.join(
+    options.directory,
+    `${repo.replace('/', '--')}${gguf ? `--${own}` : ''}-${commit.slice(0, 12)}.gguf`,
+  );
+  if (options.byCommit && (await isThere(cached))) return cached;
+  const to = options.byCommit ? cached : await free(options, own);
   const aside = path.join(options.directory, '.pull', repo.replace('/', '--'), commit);
   const total = chosen.files.reduce((sum, { size }) => sum + size, 0);
   let before = 0;
@@ -135,13 +143,16 @@ async function free({ directory, name: given }: PullOptions, own: string): Promi
   if (!fileName.test(name) || name.startsWith('.'))
     throw new AtelierError('invalid_request', { reason: 'the name cannot be a file' });
   const to = path.join(directory, `${name}.gguf`);
-  const taken = await access(to).then(
-    () => true,
-    () => false,
-  );
-  if (taken)
+  if (await isThere(to))
     throw new AtelierError('conflict', {
       reason: `There is a model ${name} already: give another name, or remove its file`,
     });
   return to;
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return await access(file).then(
+    () => true,
+    () => false,
+  );
 }

@@ -10,6 +10,7 @@ export type Secrets = {
   databaseUrl: string | null;
   /** A file or JSON; remote-engines.ts reads it. */
   remoteEngines: string | null;
+  hubToken: string | null;
 };
 
 export type Config = {
@@ -26,6 +27,8 @@ export type Config = {
   engineRunning: number;
   engineSpeculation: SettingValue<'ATELIER_ENGINE_SPECULATION'>;
   modelAliases: ReadonlyMap<string, string>;
+  /** Without a slash at its end. */
+  hub: string;
   trainingJobs: number;
   batches: number;
   trainingSeconds: number;
@@ -78,6 +81,7 @@ export function createConfig(environment: Environment): Config {
     engineRunning: value('ATELIER_ENGINE_RUNNING'),
     engineSpeculation: value('ATELIER_ENGINE_SPECULATION'),
     modelAliases: value('ATELIER_MODEL_ALIASES') ?? new Map(),
+    hub: value('ATELIER_HUB').replace(/\/+$/, ''),
     trainingJobs: value('ATELIER_TRAINING_JOBS'),
     batches: value('ATELIER_BATCHES'),
     trainingSeconds: value('ATELIER_TRAINING_SECONDS'),
@@ -95,6 +99,7 @@ export function createConfig(environment: Environment): Config {
       adminKey,
       databaseUrl: value('DATABASE_URL'),
       remoteEngines: value('ATELIER_REMOTE_ENGINES'),
+      hubToken: value('ATELIER_HUB_TOKEN'),
     },
   };
 }

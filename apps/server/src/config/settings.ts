@@ -84,6 +84,16 @@ export const settings = {
     default: null,
     doc: 'Other servers whose models are served here too: a file of this user alone (mode 0600), or its content. See docs/guide/remote-engines.md.',
   },
+  ATELIER_HUB: {
+    schema: address(['http:', 'https:']),
+    default: 'https://huggingface.co',
+    doc: 'The model hub that training jobs may fetch base models from, and the only one.',
+  },
+  ATELIER_HUB_TOKEN: {
+    schema: z.string().regex(/^[\x21-\x7e]{1,2000}$/, 'must have printable characters and no spaces'),
+    default: null,
+    doc: 'Token for that hub. With it, whoever may start a training job may fetch whatever the token opens.',
+  },
   ATELIER_TRAINING_JOBS: {
     schema: integer(0, 64),
     default: '1',

@@ -4,6 +4,7 @@
  */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { parseReference } from '@atelier/hub';
 import type { ModelRef, RemoteModel, RemoteModelRef } from '@atelier/engine';
 import { AtelierError } from '@atelier/errors';
 import { sql } from 'kysely';
@@ -32,11 +33,20 @@ export type ModelsParts = {
   logger: Logger;
   /** Further names of models, such as those that clients of hosted APIs use. */
   aliases: ReadonlyMap<string, string>;
+  /** Where expected models come from. */
+  hub?: string;
   /** What other servers run. */
   remotes?: () => Promise<RemoteModel[]>;
 };
 
-export function createModels({ database, blobs, logger, aliases, remotes = async () => [] }: ModelsParts) {
+export function createModels({
+  database,
+  blobs,
+  logger,
+  aliases,
+  hub = 'https://huggingface.co',
+  remotes = async () => [],
+}: ModelsParts) {
   const started = new Date();
   /** Where base models come from, and how their directories looked when they were read. */
   let directories: readonly string[] = [];
@@ -48,6 +58,7 @@ export function createModels({ database, blobs, logger, aliases, remotes = async
     database
       .selectFrom('models')
       .selectAll()
+      .where('kind', '<>', 'expected')
       .where((model) =>
         model.or([model('workspace_id', 'is', null), model('workspace_id', '=', identity.workspaceId)]),
       );
@@ -221,6 +232,59 @@ export function createModels({ database, blobs, logger, aliases, remotes = async
         .executeTakeFirst();
       if (numDeletedRows === 0n)
         throw new AtelierError('conflict', { reason: 'The model is deployed: cancel the deployment first' });
+    },
+
+    /** A base model of the workspace that is to come from the hub when a job begins. `reference` is for `parseReference`. @throws AtelierError `invalid_request` */
+    async expect({ workspaceId }: Identity, reference: string): Promise<Model> {
+      parseReference(reference, hub);
+      const id = newId('md');
+      const unknown = { family: 'unknown', context_length: 1 << 20, parameters: 1, chat: true };
+      return database
+        .insertInto('models')
+        .values({
+          id,
+          workspace_id: workspaceId,
+          name: `${reference} (${id})`,
+          kind: 'expected',
+          description: reference,
+          ...unknown,
+        })
+        .returningAll()
+        .executeTakeFirstOrThrow();
+    },
+
+    /** Forgets an expected model that no job has come to need; other models stay. */
+    async expectNoMore({ id }: Model): Promise<void> {
+      await database.deleteFrom('models').where('id', '=', id).where('kind', '=', 'expected').execute();
+    },
+
+    /**
+     * Makes an expected model the base model that `file` is, under the file's name; where the workspace has that already,
+     * gives the one it has.
+     * @throws AtelierError `invalid_model_file`, `unsupported_model`
+     */
+    async arrived(model: Model, file: string): Promise<Model> {
+      const { family, contextLength, parameters, chat, capabilities } = await readModelFacts(file);
+      const name = path.basename(file, '.gguf');
+      const made = await database
+        .insertInto('models')
+        .values({
+          id: newId('md'),
+          workspace_id: model.workspace_id,
+          name,
+          kind: 'base',
+          description: model.description,
+          family,
+          context_length: contextLength,
+          parameters,
+          chat,
+          path: file,
+          capabilities: JSON.stringify(capabilities),
+        })
+        .onConflict((conflict) => conflict.columns(['workspace_id', 'name']).doUpdateSet({ path: file }))
+        .returningAll()
+        .executeTakeFirstOrThrow();
+      return made;
     },
 
     /** By the id that a training job holds. */

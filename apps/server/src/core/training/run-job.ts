@@ -11,6 +11,7 @@ import type { Events } from '../../events.ts';
 import type { Lease } from '../../jobs/leases.ts';
 import type { WorkerOptions } from '../../jobs/worker.ts';
 import type { RowChange } from '../../storage/database/tables.ts';
+import { fetchBaseModel, type FetchModelParts } from './fetch-base-model.ts';
 import { estimateRun } from './estimate-run.ts';
 import { type FollowParts, followRun } from './follow-run.ts';
 import type { JobRow } from './job-row.ts';
@@ -23,7 +24,8 @@ import { testCheckpoints, type TestJobParts } from './test-job.ts';
 
 export type RunJobParts = PrepareRunParts &
   FollowParts &
-  TestJobParts & {
+  TestJobParts &
+  FetchModelParts & {
     launcher: Launcher;
     events: Events;
     /** A job that has been at work for longer ends as timed out. */
@@ -44,7 +46,8 @@ export function createJobHandler(parts: RunJobParts): Pick<WorkerOptions, 'handl
       case 'queued':
         return { state: 'validating', change: { started_at: new Date() } };
       case 'validating': {
-        const learnt = await learntOf(job, (await prepareRun(parts, job)).spec);
+        const ready = await fetchBaseModel(parts, lease, job, signal);
+        const learnt = await learntOf(ready, (await prepareRun(parts, ready)).spec);
         return {
           state: 'validated',
           change: { hyper_parameters: JSON.stringify({ ...job.hyper_parameters, ...learnt }) },

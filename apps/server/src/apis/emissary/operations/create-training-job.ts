@@ -1,3 +1,4 @@
+import type { Model } from '../../../core/models/models.ts';
 import { identityOf } from '../../../http/identity.ts';
 import type { Operation } from '../operation.ts';
 import { errorResponses } from '../schemas/errors.ts';
@@ -24,8 +25,14 @@ export const createTrainingJob: Operation = (app, { models, projects, trainingJo
       const { project_id } = request.params;
       await projects.get(identity, project_id);
       refuseUnsupported(request.body);
-      const model = await models.getBase(identity, request.body.base_model);
-      const job = await trainingJobs.create(identity, project_id, newTrainingJob(request.body, model));
+      const createWith = async (model: Model) =>
+        trainingJobs.create(identity, project_id, newTrainingJob(request.body, model));
+      const { base_model: name, hf_model_link: link } = request.body;
+      const model = await (link === undefined ? models.getBase(identity, name) : models.expect(identity, link));
+      const job = await createWith(model).catch(async (error: unknown) => {
+        await models.expectNoMore(model);
+        throw error;
+      });
       return reply.code(201).send(trainingJobSummary(job));
     },
   );

@@ -41,7 +41,11 @@ export const createTrainingJobSchema = z.strictObject({
     .describe(
       'The same as quantization in parameters. Default: int4 for method qlora and for models of at least 1e9 parameters, else fp16',
     ),
-  hf_model_link: storedText(2000).optional().describe('Models are not fetched from the Hub yet: refused'),
+  hf_model_link: storedText(2000)
+    .optional()
+    .describe(
+      'With base model `HF_MODEL`: organisation/name, with @revision or :file, or its page; the job fetches it',
+    ),
 });
 
 export const trainingJobSummarySchema = z.object({

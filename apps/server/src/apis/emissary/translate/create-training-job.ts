@@ -7,22 +7,19 @@ import { type ParameterValue, readParameters } from './parameters.ts';
 
 type Body = z.infer<typeof createTrainingJobSchema>;
 
-/** A base model by this name is fetched from the Hub, which is not there yet. */
-const hubModel = 'HF_MODEL';
+/** A base model by this name is the one of the hub that `hf_model_link` says. */
+export const hubModel = 'HF_MODEL';
 
 /**
- * Refuses what a request may say but this platform cannot do yet.
+ * Refuses what a request may not say together.
  * @throws AtelierError `invalid_request`
  */
 export function refuseUnsupported(body: Body): void {
   const refuse = (reason: string): never => {
     throw new AtelierError('invalid_request', { reason });
   };
-  if (body.base_model === hubModel || body.hf_model_link !== undefined) {
-    refuse(
-      'Models are not fetched from the Hub yet: use a base model that GET /v1/models lists, without hf_model_link',
-    );
-  }
+  if ((body.base_model === hubModel) !== (body.hf_model_link !== undefined))
+    refuse(`base_model ${hubModel} and hf_model_link belong together: a model of the Hub is named by both`);
   if (body.test_dataset_id !== undefined && body.train_test_split_ratio !== undefined) {
     refuse('Give either test_dataset_id or train_test_split_ratio, not both');
   }
