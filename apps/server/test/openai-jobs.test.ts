@@ -164,6 +164,7 @@ describe('a fine-tuning job', () => {
     });
     const done = await over(made.id);
     expect(done.error).toBeNull();
+    expect(done.trained_tokens).toBeGreaterThan(0);
     expect(done).toMatchObject({ status: 'succeeded', fine_tuned_model: expect.stringMatching(/^ft:tiny-chat:red:/) });
     const model = done.fine_tuned_model!;
     const { data: checkpoints } = await client.fineTuning.jobs.checkpoints.list(made.id);

@@ -114,7 +114,7 @@ export function wireJob(job: TrainingJob): WireJob {
     training_file: fileOf('train')!,
     validation_file: fileOf('test') ?? null,
     result_files: [],
-    trained_tokens: null,
+    trained_tokens: job.trained_tokens,
     error: error && { code: error.code, message: error.message, param: null },
     seed: job.seed,
     integrations: [],
