@@ -151,17 +151,22 @@ export function createConversations({ database, agents, models, inference }: Par
 
     /** Its events throw AtelierError `not_found`, and `conflict` while another turn is under way. */
     append(identity: Identity, id: string, request: TurnRequest, signal: AbortSignal): RunningTurn {
+      const leave = () => void (running.get(id) === signal && running.delete(id));
       async function* alone(): AsyncGenerator<TurnEvent, void, void> {
-        const conversation = await find(identity, id);
+        await find(identity, id);
         // One whose caller has left may never be asked to end.
         if (running.get(id)?.aborted === false) throw underWay();
         running.set(id, signal);
         try {
+          const conversation = await find(identity, id);
           const history = await readEntries(database, id);
           const keep = (entries: readonly Entry[]) => appendTurn(database, conversation, history.length, entries);
-          yield* run(identity, conversation, history, request, keep, signal);
+          for await (const event of run(identity, conversation, history, request, keep, signal)) {
+            if (event.type === 'done') leave(); // before a caller knows that it may go on
+            yield event;
+          }
         } finally {
-          if (running.get(id) === signal) running.delete(id);
+          leave();
         }
       }
       return { conversationId: id, events: alone() };
