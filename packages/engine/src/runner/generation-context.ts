@@ -142,12 +142,13 @@ export class GenerationContext implements Disposable {
       spare -= member.drafted.length;
       for (const [at, token] of member.drafted.entries()) this.#batch.add(token, tokens.length + at, member.slot, true);
     }
-    const ms = this.#decode();
+    const ofPrompts = slices.some(({ count }) => count > 1);
+    const ms = this.#decode(ofPrompts);
     if (ms === undefined) {
       for (const { member } of slices) member.drafted = [];
       return this.#makeRoom();
     }
-    if (slices.some(({ count }) => count > 1)) this.#pace.observe(this.#batch.length, ms);
+    if (ofPrompts) this.#pace.observe(this.#batch.length, ms);
     for (const { member, count } of slices) {
       member.sequence.cached += count;
       this.computedTokens += count + member.drafted.length;
@@ -161,16 +162,17 @@ export class GenerationContext implements Disposable {
   }
 
   /** Computes the batch and says how long that takes; undefined when the memory has no room for it. */
-  #decode(): number | undefined {
+  #decode(ofPrompts = false): number | undefined {
     const { length } = this.#batch;
     const threads = this.#threads.choose(length);
     this.#context.setThreads(threads);
-    const used = process.cpuUsage();
+    // Asking takes a hundredth of a small step.
+    const used = ofPrompts && this.#model.native.gpu === 'cpu' ? process.cpuUsage() : undefined;
     const start = performance.now();
     if (this.#context.decode(this.#batch) === 'no-slot') return undefined;
     const ms = performance.now() - start;
     this.#threads.observe(length, threads, ms);
-    if (this.#model.native.gpu !== 'cpu') return ms;
+    if (!used) return ms;
     // While others have the processor, smaller steps would not come sooner: there would only be more of them.
     const { user, system } = process.cpuUsage(used);
     return Math.min(ms, (user + system) / 1000 / threads);
