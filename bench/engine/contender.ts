@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Timing } from './stream-client.ts';
 
@@ -29,6 +31,8 @@ export type Contender = AsyncDisposable & {
   run: (load: Load) => Promise<Timing[]>;
 };
 
+let logs = 0;
+
 /** Starts a program and waits for a line of its output that `ready` makes something of. */
 export async function started<T>(
   command: string,
@@ -36,12 +40,16 @@ export async function started<T>(
   env: Record<string, string>,
   ready: (line: string) => T | undefined,
 ): Promise<{ child: ChildProcess; value: T; lines: AsyncIterator<string> }> {
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
-  const errors = readTail(child);
+  // A file: a log that goes into a pipe waits for whoever reads it, who is busy measuring.
+  const log = path.join(tmpdir(), `bench-${process.pid}-${logs++}.log`);
+  const descriptor = openSync(log, 'w');
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', descriptor], env: { ...process.env, ...env } });
+  closeSync(descriptor);
+  child.once('exit', (code) => code || rmSync(log, { force: true }));
   const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
   for (;;) {
     const { done, value: line } = await lines.next();
-    if (done === true) throw new Error(`${command} ended before it was ready: ${errors()}`);
+    if (done === true) throw new Error(`${command} ended before it was ready: ${tryRead(log).slice(-2000)}`);
     const value = ready(line);
     if (value !== undefined) return { child, value, lines };
   }
@@ -80,10 +88,4 @@ function tryRead(file: string): string {
   } catch {
     return '';
   }
-}
-
-function readTail(child: ChildProcess): () => string {
-  let tail = '';
-  child.stderr!.on('data', (chunk: Buffer) => (tail = (tail + chunk.toString()).slice(-2000)));
-  return () => tail;
 }
