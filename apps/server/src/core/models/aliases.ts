@@ -20,7 +20,6 @@ const hostedNames = [
   'mistral-embed',
   'mistral-large-latest',
   'mistral-medium-latest',
-  'mistral-moderation-latest',
   'mistral-ocr-latest',
   'mistral-saba-latest',
   'mistral-small-latest',

@@ -1,43 +1,27 @@
 /** Training jobs as a caller sees them: made, listed, watched, cancelled, removed. run-job.ts does the work. */
 import { AtelierError } from '@atelier/errors';
 import { encoderTasks } from '@atelier/tuner/models';
-import { type ExpressionBuilder, sql, type Transaction } from 'kysely';
-import { jsonArrayFrom } from 'kysely/helpers/postgres';
+import { sql } from 'kysely';
 import type { Wake } from '../../jobs/wake.ts';
 import type { Database } from '../../storage/database/database.ts';
-import type { Row, RowChange, Tables } from '../../storage/database/tables.ts';
+import type { Row, RowChange } from '../../storage/database/tables.ts';
 import type { Seal } from '../../storage/sealed.ts';
 import type { Identity } from '../access/access.ts';
-import type { Dataset, Datasets } from '../datasets/datasets.ts';
+import type { Datasets } from '../datasets/datasets.ts';
 import { afterRow } from '../after-row.ts';
 import { isId, isUuid } from '../is-id.ts';
 import type { Model } from '../models/models.ts';
 import { newId } from '../new-id.ts';
 import { requireProject } from '../projects/require-project.ts';
 import { orConflict } from '../stale-reference.ts';
-import {
-  learntSettings,
-  type TrainingMethod,
-  type TrainingSettings,
-  type TrainingTask,
-  trainingSettingsSchema,
-} from './settings.ts';
+import { type TrainingMethod, type TrainingSettings, type TrainingTask, trainingSettingsSchema } from './settings.ts';
 import { checkIntegrations, type Integration } from './reporting/integrations.ts';
 import { reportContext, type ReportingUrls } from './reporting/reporter.ts';
+import { checkData, refuseTwin } from './check-new-job.ts';
+import { conditions, type JobFilter, type TrainingJob, trainingJobsOf } from './select-training-jobs.ts';
 import { isFinished, stateAfterCancel, trainingStates, type TrainingState } from './states.ts';
 
-/**
- * With the name of its base model and its data sets, which the row knows by id; the name of the model that it made; whether
- * it ever was valid; and how many tokens it has learnt from.
- */
-export type TrainingJob = Row<'training_jobs'> & {
-  model_name: string;
-  datasets: JobDataset[];
-  made_model: string | null;
-  was_validated: boolean;
-  trained_tokens: number | null;
-};
-export type JobDataset = { role: 'train' | 'test'; dataset_id: string; file_id: string | null; weight: number };
+export type { TrainingJob } from './select-training-jobs.ts';
 export type TrainingEvent = Row<'training_events'>;
 export type Checkpoint = Row<'checkpoints'>;
 /** A checkpoint with what was measured at its step, as soon as it was. */
@@ -81,48 +65,10 @@ export type NewTrainingJob = {
   integrations?: readonly Integration[];
 };
 
-/** Every part that is given has to hold. */
-export type JobFilter = {
-  model?: string | undefined;
-  states?: readonly TrainingState[] | undefined;
-  autoStart?: boolean | undefined;
-  wasValidated?: boolean | undefined;
-  suffix?: string | undefined;
-  createdBy?: string | undefined;
-  createdAfter?: Date | undefined;
-  createdBefore?: Date | undefined;
-  /** Every pair has to be in the job's. */
-  metadata?: Record<string, string> | undefined;
-  tasks?: readonly string[] | undefined;
-  /** Where the job reports to: W&B's project or MLflow's experiment, and the name of its run. */
-  report?: { kind: Integration['kind']; group?: string | undefined; runName?: string | undefined } | undefined;
-};
-
 type Parts = { database: Database; datasets: Datasets; wake: Wake; seal: Seal; reportingUrls: ReportingUrls };
 
 export function createTrainingJobs({ database, datasets, wake, seal, reportingUrls }: Parts) {
-  const ofWorkspace = (identity: Identity) =>
-    database
-      .selectFrom('training_jobs')
-      .innerJoin('models', 'models.id', 'training_jobs.base_model')
-      .selectAll('training_jobs')
-      .select('models.name as model_name')
-      .select((job) => jobDatasets(job).as('datasets'))
-      .select((job) => [
-        job
-          .selectFrom('models as made')
-          .select('made.name')
-          .whereRef('made.training_job_id', '=', 'training_jobs.id')
-          .limit(1)
-          .as('made_model'),
-        wasValidated(job).$castTo<boolean>().as('was_validated'),
-        job
-          .selectFrom('training_steps as s')
-          .select(sql<number | null>`sum(s.tokens)::bigint`.as('tokens'))
-          .whereRef('s.job_id', '=', 'training_jobs.id')
-          .as('trained_tokens'),
-      ])
-      .where('training_jobs.workspace_id', '=', identity.workspaceId);
+  const ofWorkspace = (identity: Identity) => trainingJobsOf(database, identity);
   const ofProject = (identity: Identity, projectId: string) =>
     ofWorkspace(identity).where('training_jobs.project_id', '=', projectId);
 
@@ -301,11 +247,6 @@ export function createTrainingJobs({ database, datasets, wake, seal, reportingUr
       );
     },
 
-    /** The model that the job has made. */
-    async modelOf(job: Pick<TrainingJob, 'id'>): Promise<Model | undefined> {
-      return database.selectFrom('models').selectAll().where('training_job_id', '=', job.id).executeTakeFirst();
-    },
-
     /** Lets a job that was validated, or will be, go on. @throws AtelierError `conflict` when it has begun or ended. */
     async start(job: Pick<TrainingJob, 'id' | 'state'>): Promise<void> {
       await change(job, ['queued', 'validating', 'validated'], { auto_start: true }, 'started');
@@ -449,130 +390,4 @@ export function createTrainingJobs({ database, datasets, wake, seal, reportingUr
       await orConflict(removal, 'A deployment uses this training job: delete the deployment first');
     },
   };
-}
-
-function checkData(train: readonly Dataset[], test: readonly Dataset[], splitRatio: number | undefined): void {
-  const refuse = (reason: string): never => {
-    throw new AtelierError('invalid_request', { reason });
-  };
-  if (train.length === 0) refuse('A job needs a dataset to train on');
-  if (test.length > 0 && splitRatio !== undefined) refuse('Give either a test dataset or a split ratio, not both');
-  if ([...train, ...test].some(({ state }) => state !== 'ready')) refuse('The dataset is not ready');
-  const records = train.reduce((sum, dataset) => sum + (dataset.records ?? 0), 0);
-  if (splitRatio !== undefined && records < 2) refuse('A dataset needs at least two records to be split');
-}
-
-type JobTables = Tables & { models: Tables['models'] };
-
-function conditions(job: ExpressionBuilder<JobTables, 'training_jobs' | 'models'>, filter: JobFilter) {
-  const {
-    model,
-    states,
-    autoStart,
-    wasValidated: valid,
-    suffix,
-    createdBy,
-    createdAfter,
-    createdBefore,
-    metadata,
-    tasks,
-    report,
-  } = filter;
-  return [
-    ...(model === undefined ? [] : [job('models.name', '=', model)]),
-    ...(states === undefined ? [] : [job('training_jobs.state', '=', job.fn.any(job.val(states)))]),
-    ...(autoStart === undefined ? [] : [job('training_jobs.auto_start', '=', autoStart)]),
-    ...(valid === undefined ? [] : [job(wasValidated(job), '=', valid)]),
-    ...(suffix === undefined ? [] : [job('training_jobs.suffix', '=', suffix)]),
-    ...(createdBy === undefined ? [] : [job('training_jobs.created_by', '=', createdBy)]),
-    ...(createdAfter === undefined ? [] : [job('training_jobs.created_at', '>=', createdAfter)]),
-    ...(createdBefore === undefined ? [] : [job('training_jobs.created_at', '<=', createdBefore)]),
-    ...(metadata === undefined ? [] : [sql<boolean>`training_jobs.metadata @> ${JSON.stringify(metadata)}::jsonb`]),
-    ...(tasks === undefined ? [] : [job('training_jobs.task', '=', job.fn.any(job.val(tasks)))]),
-    ...(report === undefined ? [] : [reportsTo(job, report)]),
-  ];
-}
-
-/** The data sets of a job in their order, training first, with the files they were made from. */
-function jobDatasets(job: ExpressionBuilder<Tables, 'training_jobs'>) {
-  return jsonArrayFrom(
-    job
-      .selectFrom('training_job_datasets as d')
-      .leftJoin('files', (join) =>
-        join.onRef('files.dataset_id', '=', 'd.dataset_id').onRef('files.workspace_id', '=', 'd.workspace_id'),
-      )
-      .select(['d.role', 'd.dataset_id', 'd.weight', 'files.id as file_id'])
-      .whereRef('d.job_id', '=', 'training_jobs.id')
-      .orderBy('d.role', 'desc')
-      .orderBy('d.position'),
-  );
-}
-
-/** Whether it was found valid, however it went on. */
-function wasValidated(job: ExpressionBuilder<JobTables, 'training_jobs' | 'models'>) {
-  return job.exists(
-    job
-      .selectFrom('training_events as e')
-      .select('e.id')
-      .whereRef('e.job_id', '=', 'training_jobs.id')
-      .where('e.state', '=', 'validated'),
-  );
-}
-
-type Twin = {
-  identity: Identity;
-  model: Model;
-  task: string;
-  settings: string;
-  named: readonly { dataset_id: string; weight: number; role: string }[];
-};
-
-/** @throws AtelierError `conflict` while a job like this one has not ended. Two such requests at a time wait for each other. */
-async function refuseTwin(
-  transaction: Transaction<Tables>,
-  { identity, model, task, settings, named }: Twin,
-): Promise<void> {
-  const key = `training/${identity.workspaceId}/${model.id}`;
-  await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(transaction);
-  const data = named.map(({ role, dataset_id, weight }) => `${role} ${dataset_id} ${weight}`).sort();
-  const live = await transaction
-    .selectFrom('training_jobs')
-    .select('id')
-    .where('workspace_id', '=', identity.workspaceId)
-    .where('base_model', '=', model.id)
-    .where('task', '=', task)
-    .where(
-      'state',
-      'in',
-      trainingStates.filter((state) => !isFinished(state)),
-    )
-    .where(sql<boolean>`hyper_parameters - ${[...learntSettings]}::text[] = ${settings}::jsonb`)
-    .execute();
-  for (const { id } of live) {
-    const rows = await transaction
-      .selectFrom('training_job_datasets')
-      .select(['role', 'dataset_id', 'weight'])
-      .where('job_id', '=', id)
-      .execute();
-    const theirs = rows.map(({ role, dataset_id, weight }) => `${role} ${dataset_id} ${weight}`).sort();
-    if (theirs.join() === data.join())
-      throw new AtelierError('conflict', {
-        reason: 'A job of the same model, files and hyper-parameters has not ended: wait for it, or cancel it',
-      });
-  }
-}
-
-function reportsTo(
-  job: ExpressionBuilder<JobTables, 'training_jobs' | 'models'>,
-  { kind, group, runName }: NonNullable<JobFilter['report']>,
-) {
-  const settings = JSON.stringify({ ...(group !== undefined && { group }), ...(runName !== undefined && { runName }) });
-  return job.exists(
-    job
-      .selectFrom('training_reports as r')
-      .select('r.job_id')
-      .whereRef('r.job_id', '=', 'training_jobs.id')
-      .where('r.kind', '=', kind)
-      .where(sql<boolean>`r.settings @> ${settings}::jsonb`),
-  );
 }

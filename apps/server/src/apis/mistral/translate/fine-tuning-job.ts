@@ -2,8 +2,8 @@
 import { hyperParametersSchema } from '@atelier/tuner/contract';
 import type { z } from 'zod';
 import { type RunEstimate, trainingSettingsSchema } from '../../../core/training/settings.ts';
+import type { JobFilter } from '../../../core/training/select-training-jobs.ts';
 import type {
-  JobFilter,
   MeasuredCheckpoint,
   TrainingEvent,
   TrainingJob,

@@ -2,9 +2,9 @@ import { randomInt } from 'node:crypto';
 import type { z } from 'zod';
 import type { Model } from '../../../core/models/models.ts';
 import { fineTunedName } from '../../../core/training/name-model.ts';
+import type { JobDataset } from '../../../core/training/select-training-jobs.ts';
 import type {
   Checkpoint,
-  JobDataset,
   NewTrainingJob,
   TrainingEvent,
   TrainingJob,
