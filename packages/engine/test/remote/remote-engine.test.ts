@@ -1,75 +1,19 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-  createRemoteEngine,
-  type GenerateEvent,
-  type GenerateRequest,
-  type RemoteEngine,
-  type RemoteService,
-} from '../../src/index.ts';
+import { describe, expect, it } from 'vitest';
+import { createRemoteEngine } from '../../src/index.ts';
 import { cut, type Double, json, said, startDouble, stream, usage } from './double.ts';
-
-const silent = { debug() {}, info() {}, warn() {} };
-const key = 'sk-secret-of-the-operator';
-const stack = new AsyncDisposableStack();
-let one: Double;
-let two: Double;
-let engine: RemoteEngine;
-
-const serviceOf = (kind: RemoteService['kind'], ...doubles: Double[]): RemoteService => ({
-  name: kind,
-  kind,
-  urls: doubles.map(({ url }) => url),
+import {
+  silent,
   key,
-});
-
-beforeAll(async () => {
-  one = stack.use(await startDouble([{ id: 'm', max_model_len: 4096 }]));
-  two = stack.use(await startDouble([{ id: 'm', max_model_len: 4096 }]));
-  engine = stack.use(
-    createRemoteEngine({
-      logger: silent,
-      backoffMs: 5,
-      services: [
-        { ...serviceOf('vllm', one, two), name: 'pair' },
-        ...(['vllm', 'llama-server', 'sglang', 'openai'] as const).map((kind) => serviceOf(kind, one)),
-      ],
-    }),
-  );
-  await engine.models();
-}, 60_000);
-afterAll(() => stack.disposeAsync());
-beforeEach(() => {
-  for (const double of [one, two]) Object.assign(double, { asked: [], answers: [], routes: {} });
-});
-
-type Question = Partial<GenerateRequest>;
-const chat: GenerateRequest['input'] = { kind: 'chat', messages: [{ role: 'user', content: 'Hello' }] };
-const ask = (remote: string, question: Question = {}, signal?: AbortSignal) =>
-  engine.generate({ model: { remote, model: 'm' }, owner: 'test', input: chat, ...question }, signal);
-
-async function eventsOf(generation: AsyncIterable<GenerateEvent>): Promise<GenerateEvent[]> {
-  const events: GenerateEvent[] = [];
-  for await (const event of generation) events.push(event);
-  return events;
-}
-
-/** What came before the error, and the error. */
-async function failureOf(generation: AsyncIterable<GenerateEvent>) {
-  const events: GenerateEvent[] = [];
-  try {
-    for await (const event of generation) events.push(event);
-  } catch (error) {
-    return { events, error: error as { code: string; message: string; details: object } };
-  }
-  throw new Error('it did not fail');
-}
-
-const finish = {
-  type: 'finish',
-  choice: 0,
-  reason: 'stop',
-  usage: { promptTokens: 5, completionTokens: 2, cachedTokens: 3 },
-};
+  one,
+  two,
+  engine,
+  type Question,
+  chat,
+  ask,
+  eventsOf,
+  failureOf,
+  finish,
+} from './engine-over-doubles.ts';
 
 describe('a generation', { timeout: 60_000 }, () => {
   it('comes as events, with exact counts; the key goes along', async () => {
@@ -342,101 +286,5 @@ describe('a server that fails', { timeout: 60_000 }, () => {
     const request = { model: { remote: 's', model: 'm' }, owner: 'test', input: chat };
     expect((await failureOf(alone.generate(request))).error.code).toBe('remote_unavailable');
     expect(await alone.models()).toEqual([]);
-  });
-});
-
-describe('requests', { timeout: 60_000 }, () => {
-  it('go to the replica with the fewest', async () => {
-    const waiting: (() => void)[] = [];
-    for (const double of [one, two])
-      double.answers = [
-        (response, asked) =>
-          new Promise((resolve) => waiting.push(() => resolve(said('x')(response, asked) as undefined))),
-      ];
-    const all = Array.from({ length: 6 }, () => eventsOf(ask('pair')));
-    while (waiting.length < 6) await new Promise((resolve) => setTimeout(resolve, 5));
-    expect([one.asked.length, two.asked.length]).toEqual([3, 3]);
-    for (const answer of waiting) answer();
-    await Promise.all(all);
-  });
-
-  it('for vectors, rankings and token counts are answered too', async () => {
-    one.routes['/v1/embeddings'] = (response, { body }) =>
-      json(response, 200, {
-        data: (body['input'] as string[]).map((_, index) => ({ index, embedding: [3, 4] })).toReversed(),
-        usage: { prompt_tokens: 6 },
-      });
-    one.routes['/v1/rerank'] = (response) =>
-      json(response, 200, {
-        results: [
-          { index: 1, relevance_score: 0.9 },
-          { index: 0, relevance_score: 0.1 },
-        ],
-        usage: { total_tokens: 9 },
-      });
-    one.routes['/tokenize'] = (response) => json(response, 200, { count: 2, tokens: [4, 5] });
-    const common = { model: { remote: 'vllm', model: 'm' }, owner: 'test' };
-    const inputs = Array.from({ length: 130 }, () => ({ kind: 'text' as const, text: 'x' }));
-    const { vectors, usage: read } = await engine.embed({ ...common, inputs });
-    expect(vectors).toHaveLength(130);
-    expect([...vectors[0]!].map((x) => Math.round(x * 10))).toEqual([6, 8]);
-    expect(read.promptTokens).toBe(12);
-    expect(await engine.rerank({ ...common, query: 'q', documents: ['a', 'b'] })).toEqual({
-      by: 'reranker',
-      scores: [0.1, 0.9],
-      usage: { promptTokens: 9 },
-    });
-    const { model } = common;
-    expect(await engine.tokenize({ model, input: chat, tokens: true })).toEqual({ count: 2, tokens: [4, 5] });
-    await expect(engine.embed({ ...common, inputs, pooling: 'cls' })).rejects.toThrow(/pooling/);
-  });
-});
-
-describe("vLLM's adapters", { timeout: 60_000 }, () => {
-  it('are loaded into every replica, served by name, loaded again after a restart, and unloaded', async () => {
-    const loaded = (double: Double): Set<string> => {
-      const names = new Set<string>();
-      double.routes['/v1/load_lora_adapter'] = (response, { body }) => {
-        const name = String(body['lora_name']);
-        if (names.has(name))
-          return json(response, 400, { message: `The lora adapter '${name}' has already been loaded.` });
-        names.add(name);
-        response.end('Success');
-      };
-      double.routes['/v1/unload_lora_adapter'] = (response, { body }) => {
-        names.delete(String(body['lora_name']));
-        response.end('Success');
-      };
-      return names;
-    };
-    await using first = await startDouble();
-    await using second = await startDouble();
-    const [inFirst, inSecond] = [loaded(first), loaded(second)];
-    await using engine = createRemoteEngine({
-      logger: silent,
-      backoffMs: 5,
-      lookMs: 20,
-      services: [{ name: 'v', kind: 'vllm', urls: [first.url, second.url] }],
-    });
-    const model = { remote: 'v', model: 'm', adapter: { name: 'support', path: '/adapters/support' } };
-    for (let twice = 0; twice < 2; twice++) expect(await engine.load(model)).toMatchObject({ architecture: 'vllm' });
-    expect([...inFirst, ...inSecond]).toEqual(['support', 'support']);
-    expect(first.asked[0]!.body).toEqual({ lora_name: 'support', lora_path: '/adapters/support' });
-    first.answers = [said('x')];
-    second.answers = [said('x')];
-    await eventsOf(engine.generate({ model, owner: 'test', input: chat }));
-    expect([...first.asked, ...second.asked].map(({ body }) => body['model'])).toContain('support');
-
-    // A restart: not healthy for a while, and then without adapters.
-    first.healthy = false;
-    inFirst.clear();
-    first.asked = [];
-    while (inFirst.size === 0) {
-      await new Promise((resolve) => setTimeout(resolve, 60));
-      first.healthy = true;
-      if (inFirst.size === 0) await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-    await engine.unload(model);
-    expect([...inFirst, ...inSecond]).toEqual([]);
   });
 });
