@@ -102,7 +102,7 @@ test('several choices each keep to the schema, and the same seed gives the same 
     const texts: string[] = [];
     const request: GenerateRequest = {
       owner: 'test',
-      model: tiny,
+      model: { path: tiny.path },
       input: say('x'),
       choices: 3,
       responseFormat: { type: 'json_schema', schema: { type: 'integer', minimum: 10, maximum: 99_999 } },
@@ -119,7 +119,7 @@ test('several choices each keep to the schema, and the same seed gives the same 
 }, 60_000);
 
 const reject = (responseFormat: unknown, more: object = {}): Promise<unknown> =>
-  ask(engine, { model: tiny, input: say('x'), maxTokens: 5, responseFormat: responseFormat as Format, ...more }).then(
+  ask(engine, { model: { path: tiny.path }, input: say('x'), maxTokens: 5, responseFormat: responseFormat as Format, ...more }).then(
     () => 'no error',
     (error: unknown) => error,
   );
