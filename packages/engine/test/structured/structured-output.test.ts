@@ -119,7 +119,13 @@ test('several choices each keep to the schema, and the same seed gives the same 
 }, 60_000);
 
 const reject = (responseFormat: unknown, more: object = {}): Promise<unknown> =>
-  ask(engine, { model: { path: tiny.path }, input: say('x'), maxTokens: 5, responseFormat: responseFormat as Format, ...more }).then(
+  ask(engine, {
+    model: { path: tiny.path },
+    input: say('x'),
+    maxTokens: 5,
+    responseFormat: responseFormat as Format,
+    ...more,
+  }).then(
     () => 'no error',
     (error: unknown) => error,
   );
