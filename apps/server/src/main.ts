@@ -31,6 +31,7 @@ import { createReadDocument } from './core/documents/read-document.ts';
 import { createFiles } from './core/files/files.ts';
 import { createDeployer } from './core/deployments/deployer.ts';
 import { createDeployments } from './core/deployments/deployments.ts';
+import { remotePlaces } from './core/deployments/remote-places.ts';
 import { createInference } from './core/inference/inference.ts';
 import { modelAliases } from './core/models/aliases.ts';
 import { createModels } from './core/models/models.ts';
@@ -155,10 +156,13 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     reportingUrls: config.reportingUrls,
   });
   const files = createFiles({ database, blobs, uploadLimit: config.uploadLimit });
-  const deployer = createDeployer({ database, blobs, models, engine, events, logger: loggers.deployments });
-  const deployments = createDeployments({ database, trainingJobs, deployer });
+  const places = remotePlaces(services);
+  const deployed = { database, blobs, models, remotePlaces: places };
+  const environment = childEnvironment();
+  const deployer = createDeployer({ ...deployed, engine, events, logger: loggers.deployments, environment });
+  const deployments = createDeployments({ database, trainingJobs, deployer, remotePlaces: places });
   const batches = createBatches({ database, files, wake });
-  const inference = createInference({ database, blobs, models, deployments, engine });
+  const inference = createInference({ ...deployed, deployments, engine });
   const agents = createAgents({ database, models });
   const conversations = createConversations({ database, agents, models, inference });
 

@@ -34,6 +34,9 @@ export function createRemoteEngine(options: RemoteEngineOptions): RemoteEngine {
   return new HttpEngine(options.services, { lookMs: 15_000, backoffMs: 500, ...options });
 }
 
+/** A server that does not answer for so long is left with an adapter that nobody names. */
+const unloadTimeoutMs = 10_000;
+
 const embedSchema = embedRequestSchema.extend({ model: remoteModelRefSchema });
 const rerankSchema = rerankRequestSchema.extend({ model: remoteModelRefSchema });
 const tokenizeSchema = tokenizeRequestSchema.extend({ model: remoteModelRefSchema });
@@ -51,7 +54,7 @@ class HttpEngine implements RemoteEngine {
     this.#entries = new Map(
       services.map((description) => {
         const service = new Service(description, options);
-        return [description.name, { service, adapters: new Adapters(service) }];
+        return [description.name, { service, adapters: new Adapters(service, options.logger) }];
       }),
     );
   }
@@ -142,7 +145,8 @@ class HttpEngine implements RemoteEngine {
 
   async unload(ref: ModelRef): Promise<void> {
     const model = parseRequest(remoteModelRefSchema, ref);
-    if (model.adapter) await this.#entry(model).adapters.unload(model.adapter, this.#stopOn());
+    if (model.adapter)
+      await this.#entry(model).adapters.unload(model.adapter, this.#stopOn(AbortSignal.timeout(unloadTimeoutMs)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

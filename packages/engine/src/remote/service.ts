@@ -31,8 +31,8 @@ export class Service implements Disposable {
   readonly #firstLooks: Promise<unknown>;
   readonly #timers = new Map<Endpoint, NodeJS.Timeout>();
   readonly #failures = new Map<Endpoint, number>();
-  /** What a replica that has come back is told before it gets requests: it has forgotten its adapters. */
-  readonly onReturn: ((endpoint: Endpoint, signal: AbortSignal) => Promise<void>)[] = [];
+  /** What is done at each look at a replica that is there, before it gets requests: one that has restarted has forgotten its adapters. */
+  onLook: (endpoint: Endpoint, signal: AbortSignal) => Promise<void> = async () => {};
 
   constructor(description: RemoteService, options: ServiceOptions) {
     this.description = description;
@@ -137,7 +137,7 @@ export class Service implements Disposable {
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(lookTimeoutMs)]);
     try {
       await abortable(endpoint.look(signal), signal);
-      if (endpoint.up === false) for (const tell of this.onReturn) await tell(endpoint, signal);
+      await this.onLook(endpoint, signal);
       this.#settle(endpoint, true);
     } catch (error) {
       if (this.#stopping.signal.aborted) return;

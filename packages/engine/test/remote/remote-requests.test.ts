@@ -1,6 +1,7 @@
+import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { createRemoteEngine } from '../../src/index.ts';
-import { type Double, json, said, startDouble } from './double.ts';
+import { type Asked, type Double, json, said, startDouble } from './double.ts';
 import { silent, one, two, engine, chat, ask, eventsOf } from './engine-over-doubles.ts';
 
 describe('requests', { timeout: 60_000 }, () => {
@@ -96,5 +97,43 @@ describe("vLLM's adapters", { timeout: 60_000 }, () => {
     }
     await engine.unload(model);
     expect([...inFirst, ...inSecond]).toEqual([]);
+  });
+
+  it('are loaded where a replica is there, and later into one that was away; one that cannot be loaded stops nothing', async () => {
+    const away = await startDouble();
+    const port = Number(new URL(away.url).port);
+    await away[Symbol.asyncDispose]();
+    await using here = await startDouble();
+    here.answers = [said('here')];
+    const load = (response: ServerResponse, { body }: Asked) =>
+      body['lora_name'] === 'broken'
+        ? json(response, 400, { message: 'No adapter found for /broken' })
+        : void response.end('Success');
+    here.routes['/v1/load_lora_adapter'] = load;
+    await using engine = createRemoteEngine({
+      logger: silent,
+      backoffMs: 5,
+      lookMs: 20,
+      services: [{ name: 'v', kind: 'vllm', urls: [here.url, away.url] }],
+    });
+    const ref = (name: string) => ({ remote: 'v', model: 'm', adapter: { name, path: `/${name}` } });
+    await engine.load(ref('support'));
+    await expect(engine.load(ref('broken'))).rejects.toThrow(/No adapter found/);
+    await using back = await startDouble([{ id: 'm' }], port);
+    back.routes['/v1/load_lora_adapter'] = load;
+    const told = () => back.asked.map(({ body }) => body['lora_name']);
+    while (!told().includes('support') || !told().includes('broken'))
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    back.answers = [said('back')];
+    const request = { model: ref('support'), owner: 'test', input: chat };
+    const texts = new Set<string>();
+    while (texts.size < 2)
+      texts.add(
+        (await eventsOf(engine.generate(request))).map((event) => ('text' in event ? event.text : '')).join(''),
+      );
+    expect([...texts].sort()).toEqual(['back', 'here']);
+    await back[Symbol.asyncDispose]();
+    await here[Symbol.asyncDispose]();
+    await expect(engine.load(ref('support'))).rejects.toMatchObject({ code: 'remote_unavailable' });
   });
 });

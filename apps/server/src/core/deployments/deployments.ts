@@ -4,12 +4,14 @@ import type { Database } from '../../storage/database/database.ts';
 import type { Row } from '../../storage/database/tables.ts';
 import type { Identity } from '../access/access.ts';
 import { isId } from '../is-id.ts';
+import type { Model } from '../models/models.ts';
 import { newId } from '../new-id.ts';
 import { requireProject } from '../projects/require-project.ts';
 import { orConflict } from '../stale-reference.ts';
 import type { TrainingJobs } from '../training/training-jobs.ts';
 import type { Deployer } from './deployer.ts';
 import { moveDeployment } from './move-deployment.ts';
+import type { RemotePlaces } from './remote-places.ts';
 
 /** With what its training job trained. */
 export type Deployment = Row<'deployments'> & { task: string; base_model: string; model_name: string };
@@ -20,12 +22,13 @@ export type NewDeployment = {
   description?: string | undefined;
   trainingJobId: string;
   checkpoint: number;
-  serverType: 'on-demand';
+  /** `serverless`: another server runs it, which the operator has named for its base model. */
+  serverType: 'on-demand' | 'serverless';
 };
 
-type Parts = { database: Database; trainingJobs: TrainingJobs; deployer: Deployer };
+type Parts = { database: Database; trainingJobs: TrainingJobs; deployer: Deployer; remotePlaces: RemotePlaces };
 
-export function createDeployments({ database, trainingJobs, deployer }: Parts) {
+export function createDeployments({ database, trainingJobs, deployer, remotePlaces }: Parts) {
   const ofProject = (identity: Identity, projectId: string) =>
     database
       .selectFrom('deployments')
@@ -45,15 +48,30 @@ export function createDeployments({ database, trainingJobs, deployer }: Parts) {
     return deployment;
   }
 
+  /** Other servers take adapters, and nothing but text comes back. @throws AtelierError `invalid_request` */
+  function requireElsewhere(base: string, { adapter_blob, head_blob }: Row<'checkpoints'>): void {
+    const invalid = (reason: string) => new AtelierError('invalid_request', { reason: `serverless: ${reason}` });
+    if (!remotePlaces.has(base)) throw invalid(`no remote engine deploys the base model ${base}; use on-demand`);
+    if (adapter_blob === null) throw invalid('the checkpoint is a whole model and no adapter; use on-demand');
+    if (head_blob !== null) throw invalid('the checkpoint has a head, which only this server runs; use on-demand');
+  }
+
   return {
     get: find,
 
-    /** @throws AtelierError `not_found` for a training job of another project or workspace, or a checkpoint it has not */
+    /** Whether another server may run what is trained from this base model. */
+    runsElsewhere: ({ name }: Pick<Model, 'name'>): boolean => remotePlaces.has(name),
+
+    /**
+     * @throws AtelierError `not_found` for a training job of another project or workspace, or a checkpoint it has not;
+     * `invalid_request` for one that no other server can run, where that is asked for
+     */
     async create(identity: Identity, projectId: string, deployment: NewDeployment): Promise<Deployment> {
       const job = await trainingJobs.get(identity, projectId, deployment.trainingJobId);
       const checkpoints = await trainingJobs.checkpoints(job);
-      if (!checkpoints.some(({ number }) => number === deployment.checkpoint))
-        throw new AtelierError('not_found', { kind: 'Checkpoint' });
+      const checkpoint = checkpoints.find(({ number }) => number === deployment.checkpoint);
+      if (!checkpoint) throw new AtelierError('not_found', { kind: 'Checkpoint' });
+      if (deployment.serverType === 'serverless') requireElsewhere(job.model_name, checkpoint);
       const id = newId('dp');
       const insertion = database
         .insertInto('deployments')
@@ -85,7 +103,7 @@ export function createDeployments({ database, trainingJobs, deployer }: Parts) {
     /** Takes a deployment down, or stops bringing it up. Twice is no error. @throws AtelierError `conflict` when it has failed. */
     async cancel(identity: Identity, projectId: string, id: string): Promise<void> {
       await find(identity, projectId, id);
-      if (await moveDeployment(database, id, 'cancelled')) return deployer.stop(id);
+      if (await moveDeployment(database, id, 'cancelled')) return await deployer.stop(id);
       const { state } = await find(identity, projectId, id);
       if (state !== 'cancelled')
         throw new AtelierError('conflict', { reason: `The deployment has already ended (${state})` });
@@ -94,12 +112,13 @@ export function createDeployments({ database, trainingJobs, deployer }: Parts) {
     /** In whatever state it is: requests under way go on to their end, later ones find nothing. */
     async remove(identity: Identity, projectId: string, id: string): Promise<void> {
       await find(identity, projectId, id);
+      await moveDeployment(database, id, 'cancelled');
+      await deployer.stop(id);
       await database
         .deleteFrom('deployments')
         .where('id', '=', id)
         .where('workspace_id', '=', identity.workspaceId)
         .execute();
-      deployer.stop(id);
     },
   };
 }

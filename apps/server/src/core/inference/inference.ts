@@ -41,7 +41,7 @@ export function createInference(parts: DeployedModelParts & { deployments: Deplo
     const { id, task, state } = await parts.deployments.get(identity, projectId, deploymentId);
     requireTask(task, tasks, wanted);
     requireDeployed(state);
-    return (await deployedModel(parts, id)).model;
+    return (await deployedModel(parts, id)).local; // heads are never run elsewhere
   }
 
   /** What a model was fine-tuned for; undefined of a base model. */

@@ -13,6 +13,7 @@ import type { BlobStore } from '../../storage/blobs/blob-store.ts';
 import type { Database } from '../../storage/database/database.ts';
 import type { Row, RowChange } from '../../storage/database/tables.ts';
 import type { Identity } from '../access/access.ts';
+import { isId } from '../is-id.ts';
 import { newId } from '../new-id.ts';
 import { checkpointModel } from '../training/checkpoint-model.ts';
 import { readModelFacts } from './model-facts.ts';
@@ -87,9 +88,9 @@ export function createModels({
     return checkpoint && { ...model, name, checkpoint_number: checkpoint.number };
   }
 
-  /** Those of other servers are called `service/model`. */
+  /** Those of other servers are called `service/model`. Adapters of deployments, which such servers list too, belong to workspaces. */
   async function remoteModels(): Promise<Model[]> {
-    return (await remotes()).map((model) => remoteModel(model, started));
+    return (await remotes()).filter(({ id }) => !isId('dp', id)).map((model) => remoteModel(model, started));
   }
 
   /** Files that came or went since the directories were last read are registered or forgotten. */

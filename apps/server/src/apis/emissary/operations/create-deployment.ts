@@ -1,4 +1,3 @@
-import { AtelierError } from '@atelier/errors';
 import { identityOf } from '../../../http/identity.ts';
 import type { Operation } from '../operation.ts';
 import { createDeploymentSchema, deploymentSummarySchema } from '../schemas/deployments.ts';
@@ -24,11 +23,6 @@ export const createDeployment: Operation = (app, { projects, deployments }) => {
       const { project_id } = request.params;
       const { name, description, training_job_id, checkpoint, server_type: serverType = 'on-demand' } = request.body;
       await projects.get(identity, project_id);
-      if (serverType !== 'on-demand') {
-        throw new AtelierError('invalid_request', {
-          reason: 'server_type: no base model here supports serverless; use on-demand',
-        });
-      }
       const deployment = await deployments.create(identity, project_id, {
         name,
         description,

@@ -4,7 +4,7 @@ import { errorResponses } from '../schemas/errors.ts';
 import { baseModelListSchema } from '../schemas/models.ts';
 import { baseModel } from '../translate/base-model.ts';
 
-export const listBaseModels: Operation = (app, { models }) => {
+export const listBaseModels: Operation = (app, { models, deployments }) => {
   app.get(
     '/v1/models',
     {
@@ -15,6 +15,9 @@ export const listBaseModels: Operation = (app, { models }) => {
         response: { 200: baseModelListSchema, ...errorResponses },
       },
     },
-    async (request) => (await models.listBase(identityOf(request))).map(baseModel),
+    async (request) => {
+      const all = await models.listBase(identityOf(request));
+      return all.map((model) => baseModel(model, deployments.runsElsewhere(model)));
+    },
   );
 };

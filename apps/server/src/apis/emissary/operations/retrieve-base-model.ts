@@ -4,7 +4,7 @@ import { errorResponses } from '../schemas/errors.ts';
 import { baseModelParams, baseModelSchema } from '../schemas/models.ts';
 import { baseModel } from '../translate/base-model.ts';
 
-export const retrieveBaseModel: Operation = (app, { models }) => {
+export const retrieveBaseModel: Operation = (app, { models, deployments }) => {
   app.get(
     '/v1/models/:base_model_name',
     {
@@ -16,6 +16,9 @@ export const retrieveBaseModel: Operation = (app, { models }) => {
         response: { 200: baseModelSchema, ...errorResponses },
       },
     },
-    async (request) => baseModel(await models.getBase(identityOf(request), request.params.base_model_name)),
+    async (request) => {
+      const model = await models.getBase(identityOf(request), request.params.base_model_name);
+      return baseModel(model, deployments.runsElsewhere(model));
+    },
   );
 };

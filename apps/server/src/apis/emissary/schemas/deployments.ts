@@ -8,7 +8,9 @@ export const createDeploymentSchema = z.strictObject({
   server_type: z
     .enum(['serverless', 'on-demand'])
     .optional()
-    .describe('Default: on-demand; serverless only where the base model says support_serverless'),
+    .describe(
+      'Default: on-demand, on this server; serverless, on another one, only where the base model says support_serverless',
+    ),
   name: nameSchema.optional(),
   description: descriptionSchema.optional(),
 });

@@ -3,7 +3,8 @@ import type { Model } from '../../../core/models/models.ts';
 import type { baseModelSchema } from '../schemas/models.ts';
 import { parameterTemplate } from './parameters.ts';
 
-export function baseModel(model: Model): z.infer<typeof baseModelSchema> {
+/** `serverless`: whether another server may run what is trained from it. */
+export function baseModel(model: Model, serverless: boolean): z.infer<typeof baseModelSchema> {
   return {
     name: model.name,
     type: model.chat ? 'chat' : 'completion',
@@ -11,6 +12,6 @@ export function baseModel(model: Model): z.infer<typeof baseModelSchema> {
       contextLength: model.context_length,
       parameters: Number(model.parameters),
     }),
-    support_serverless: false,
+    support_serverless: serverless,
   };
 }
