@@ -10,7 +10,7 @@ import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import { runConversion } from '@atelier/convert';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Answer, type Double, json, said, startDouble } from '../../../packages/engine/test/remote/double.ts';
+import { type Double, json, said, startDouble } from '../../../packages/engine/test/remote/double.ts';
 import { readRemoteEngines } from '../src/config/remote-engines.ts';
 import { emissaryObjects, type EmissaryObjects, eventually } from './support/emissary-objects.ts';
 import { emissaryServer, type EmissaryServer } from './support/emissary-server.ts';
