@@ -35,6 +35,7 @@ import { remotePlaces } from './core/deployments/remote-places.ts';
 import { createInference } from './core/inference/inference.ts';
 import { modelAliases } from './core/models/aliases.ts';
 import { createModels } from './core/models/models.ts';
+import { createPinnedModels } from './core/models/pinned-models.ts';
 import { createProjects } from './core/projects/projects.ts';
 import { createResponses } from './core/responses/responses.ts';
 import { createJobRows } from './core/training/job-row.ts';
@@ -128,6 +129,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
         logger: loggers.engine,
         maxRunning: config.engineRunning,
         speculation: config.engineSpeculation,
+        idleUnloadMs: config.engineIdleSeconds * 1000,
         ...(config.threads !== null && { threads: config.threads }),
         ...(config.engineMemory !== null && { memoryBytes: config.engineMemory }),
       }),
@@ -146,6 +148,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     hub: config.hub,
   });
   await models.register([starterModels, path.join(config.directories.data, 'models')]);
+  const pinned = stack.use(createPinnedModels({ names: config.pinnedModels, models, engine, logger: loggers.models }));
   const projects = createProjects(database);
   const datasets = createDatasets({ database, blobs, events, uploadLimit: config.uploadLimit });
   const trainingJobs = createTrainingJobs({
@@ -216,6 +219,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       server: async () => stopping.signal.throwIfAborted(),
       database: () => sql`select 1`.execute(database),
       blobs: () => blobs.probe(),
+      models: () => pinned.ready(),
     },
   });
   stack.defer(() => app.close());

@@ -40,7 +40,7 @@ describe('a server', () => {
       await using server = await testServer(directory);
       expect(await (await fetch(`${server.url}/readyz`)).json()).toEqual({
         status: 'ready',
-        checks: { server: 'ok', database: 'ok', blobs: 'ok' },
+        checks: { server: 'ok', database: 'ok', blobs: 'ok', models: 'ok' },
       });
       expect((await processesOf(directory)).length).toBeGreaterThan(0);
     }

@@ -123,6 +123,7 @@ export class ModelSlot implements AsyncDisposable {
           if (this.#process === process) this.#forget();
           if (!exit.asked) quarantine.record(exit);
           onExit(process, exit);
+          if (this.pinned && !exit.asked) this.#loadAgain();
         },
       });
       this.#process = process;
@@ -135,6 +136,14 @@ export class ModelSlot implements AsyncDisposable {
       if (!closing.aborted) this.#loading = undefined;
       throw closing.aborted ? cancellation(closing) : error;
     }
+  }
+
+  /** After a crash, a pinned model is back before anybody asks for it, unless it is left alone now. */
+  #loadAgain(): void {
+    this.lease(undefined, this.#closing.signal).then(
+      (lease) => lease[Symbol.dispose](),
+      () => {},
+    );
   }
 
   #forget(): void {

@@ -67,6 +67,19 @@ test('a file whose runner faults twice within a minute is left alone', async () 
   expect(engine.status()).toMatchObject({ runners: [], quarantined: [model.path] });
 });
 
+test('a pinned model is back after a crash before anybody asks for it, until it is left alone', async () => {
+  await using engine = tinyEngine();
+  const model = { path: await models.model('pinned.gguf', long) };
+  using _pin = await engine.pin(model);
+  const first = pidOf(engine, model.path);
+  process.kill(first, 'SIGSEGV');
+  const back = () => engine.status().runners.some(({ pid, state }) => pid !== first && state === 'ready');
+  await until(back);
+  process.kill(pidOf(engine, model.path), 'SIGSEGV');
+  await until(() => engine.status().quarantined.includes(model.path));
+  await expect(engine.load(model)).rejects.toMatchObject({ code: 'model_quarantined' });
+});
+
 test('a fault while somebody uses a grammar is not put down to the file', async () => {
   await using engine = tinyEngine();
   const model = { path: await models.model('innocent.gguf', long) };

@@ -26,6 +26,8 @@ export type Config = {
   engineMemory: number | null;
   engineRunning: number;
   engineSpeculation: SettingValue<'ATELIER_ENGINE_SPECULATION'>;
+  engineIdleSeconds: number;
+  pinnedModels: readonly string[];
   modelAliases: ReadonlyMap<string, string>;
   /** Without a slash at its end. */
   hub: string;
@@ -80,6 +82,8 @@ export function createConfig(environment: Environment): Config {
     engineMemory: value('ATELIER_ENGINE_MEMORY'),
     engineRunning: value('ATELIER_ENGINE_RUNNING'),
     engineSpeculation: value('ATELIER_ENGINE_SPECULATION'),
+    engineIdleSeconds: value('ATELIER_ENGINE_IDLE_SECONDS'),
+    pinnedModels: value('ATELIER_PINNED_MODELS') ?? [],
     modelAliases: value('ATELIER_MODEL_ALIASES') ?? new Map(),
     hub: value('ATELIER_HUB').replace(/\/+$/, ''),
     trainingJobs: value('ATELIER_TRAINING_JOBS'),

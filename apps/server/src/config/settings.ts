@@ -68,6 +68,19 @@ export const settings = {
     default: 'off',
     doc: '`ngram`: generations guess their next tokens by what stood after the same ones before, and keep those guesses that the model would have chosen. Faster where answers repeat their prompts and few run at once; texts stay the same.',
   },
+  ATELIER_ENGINE_IDLE_SECONDS: {
+    schema: integer(1, 2_000_000),
+    default: '600',
+    doc: 'A model that nobody has asked for so long is unloaded; the next request loads it again.',
+  },
+  ATELIER_PINNED_MODELS: {
+    schema: z
+      .string()
+      .regex(/^[^\s,]{1,200}(,[^\s,]{1,200})*$/, 'must be names of models with commas between')
+      .transform((text) => text.split(',')),
+    default: null,
+    doc: 'Models that are loaded at the start and stay loaded (of an adapter its base model), names with commas between; `/readyz` waits for them. One that cannot be loaded is logged as an error.',
+  },
   ATELIER_MODEL_ALIASES: {
     schema: z
       .string()

@@ -189,6 +189,17 @@ export function createModels({
       return model;
     },
 
+    /** All models of a name, or of what that is another name for, whichever workspace they belong to: for the operator. */
+    async everywhere(name: string): Promise<Model[]> {
+      const meant = aliases.get(name) ?? name;
+      return database
+        .selectFrom('models')
+        .selectAll()
+        .where('name', '=', meant)
+        .where('kind', '<>', 'expected')
+        .execute();
+    },
+
     /** The other names of a model. */
     aliasesOf(model: Pick<Model, 'name'>): string[] {
       return [...aliases].filter(([, name]) => name === model.name).map(([alias]) => alias);
