@@ -61,6 +61,8 @@ async function train(task_type: Task, train_dataset_id: string, given: object = 
         gradient_accumulation_steps: 1,
         learning_rate: 0.01,
         lora_rank: 4,
+        // The default of 64 makes steps of a rank of 4 so large that some end in a jump.
+        lora_alpha: 8,
       },
       ...given,
     })

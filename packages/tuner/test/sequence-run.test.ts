@@ -105,6 +105,25 @@ describe.each([
   });
 });
 
+it(
+  'begins at the shares of the labels, so that rare ones do not flatten the model below first',
+  {
+    timeout: 120_000,
+  },
+  async () => {
+    const dir = await prepare('classification', { hyperParameters: { steps: 1, batchTokens: 1024 } });
+    const texts = ['ant', 'bee', 'cat', 'dog', 'emu', 'fox', 'gnu', 'hen'];
+    await writeSequenceRecords(
+      dir,
+      texts.map((text, index) => ({ kind: 'labelled', text, labels: { traits: index === 0 ? ['rare'] : [] } })),
+    );
+    expect(await run(dir)).toBe(0);
+    const share = 1.5 / 9;
+    const { loss } = last(await events(dir), 'step')!;
+    expect(loss).toBeCloseTo(-(Math.log(share) + 7 * Math.log(1 - share)) / 8, 4);
+  },
+);
+
 describe('what a run cannot be', () => {
   const labelled = (labels: object): object => ({ kind: 'labelled', text: 'a', labels });
   const cases: { name: string; spec: object; records: object[]; code: string; names: string }[] = [

@@ -1,7 +1,7 @@
 /** A trained linear layer for each target, on the pooled hidden state. */
 import { encodeHead, type Head, type HeadFile } from '@atelier/data';
 import type { Device } from '../graph/device.ts';
-import { download, Memory } from '../graph/memory.ts';
+import { download, Memory, upload } from '../graph/memory.ts';
 import type { Parameter } from '../models/weights.ts';
 import type { TrainedHead } from './objective.ts';
 
@@ -18,8 +18,16 @@ export class LinearHead implements TrainedHead {
   readonly #memory: Memory;
   readonly #gradients: Memory;
 
-  /** Starts at zero, which a linear layer learns from as well as from anything. `units` are those of scalar targets, in order. */
-  constructor(device: Device, facts: Omit<Head, 'weight' | 'bias'>, units: readonly Unit[] = []) {
+  /**
+   * Weights start at zero, which a linear layer learns from as well as from anything, and so do biases that `biases` does
+   * not give, one list a target. `units` are those of scalar targets, in order.
+   */
+  constructor(
+    device: Device,
+    facts: Omit<Head, 'weight' | 'bias'>,
+    units: readonly Unit[] = [],
+    biases: readonly Float32Array[] = [],
+  ) {
     this.#device = device;
     this.#facts = facts;
     this.#units = units;
@@ -41,6 +49,7 @@ export class LinearHead implements TrainedHead {
     ]);
     this.#memory.allocate();
     this.#gradients.allocate();
+    for (const [target, bias] of biases.entries()) upload(device, this.layer(target).bias.tensor, bias);
   }
 
   get bytes(): number {

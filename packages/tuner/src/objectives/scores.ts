@@ -9,6 +9,7 @@ import type { BuildLoss, Objective, Setting } from './objective.ts';
 import { allRecords } from './records.ts';
 import { scoreMetrics } from './score-metrics.ts';
 import { RowInputsOnDevice } from './row-inputs.ts';
+import { priorsOf } from './priors.ts';
 import { poolingOf, readSequences, requireKind, sequenceData, type RowInputs } from './sequence-rows.ts';
 import {
   classificationTargets,
@@ -60,7 +61,11 @@ async function scores(
     width: weights.config.width,
     targets: targets.map(({ name, kind, labels }) => ({ name, kind, labels: [...labels] })),
   };
-  const head = new LinearHead(device, facts, units);
+  const biases = priorsOf(
+    targets,
+    training.rows.map(({ known }) => known),
+  );
+  const head = new LinearHead(device, facts, units, biases);
   const inputs = inputsOf(targets, units);
   return {
     training: sequenceData(training, pooling, inputs),
