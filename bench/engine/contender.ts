@@ -70,8 +70,9 @@ export function processorSeconds(root: number): number {
       // A process may leave while it is looked at.
       const stat = tryRead(`/proc/${name}/stat`);
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      if (fields.length > 12)
-        parents.set(Number(name), { parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) });
+      // Their own and, so that the sum never falls, that of the children that have left.
+      const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+      if (fields.length > 14) parents.set(Number(name), { parent: Number(fields[1]), ticks });
     }
     const isBelow = (pid: number): boolean => pid === root || (pid > 1 && isBelow(parents.get(pid)?.parent ?? 0));
     let ticks = 0;

@@ -1,15 +1,20 @@
 /** The HTTP path without a model: how long an answer takes that the engine gives at once, at a thousand requests a second. */
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { Agent, request as httpRequest } from 'node:http';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { ended, started } from '../engine/contender.ts';
+import { ended, processorSeconds, started } from '../engine/contender.ts';
+import type { Load, Measured } from './load.ts';
 
-const program = fileURLToPath(new URL('instant-server.ts', import.meta.url));
 const adminKey = 'the-key-of-the-bench';
+const chat = JSON.stringify({
+  model: 'mistral-small-latest',
+  messages: [{ role: 'user', content: 'What is the answer?' }],
+});
+
+/** A process that serves, and the one request that it is sent. */
+type Contender = { name: string; pid: number; port: number; request: string };
 
 export async function httpBench(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -20,75 +25,70 @@ export async function httpBench(args: readonly string[]): Promise<void> {
       rounds: { type: 'string', default: '5' },
     },
   });
+  const rate = Number(values.rate);
+  const seconds = Number(values.seconds);
   const directory = await mkdtemp(path.join(tmpdir(), 'http-bench-'));
   // PostgreSQL runs as another user when this one is root, and has to pass.
   await chmod(directory, 0o755);
-  const { child, value: url } = await started(
-    process.execPath,
-    ['--no-warnings', program, path.join(directory, 'data'), adminKey],
-    {},
-    (line) => (line.startsWith('http') ? line : undefined),
-  );
-  const agent = new Agent({ keepAlive: true });
+  const whole = await serve('instant-server.ts', [path.join(directory, 'data'), adminKey]);
+  const answer = await fetch(`${whole.url}/mistral/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${adminKey}` },
+    body: chat,
+  });
+  const bare = await serve('bare-server.ts', [await answer.text()]);
   try {
-    console.log(`${new Date().toISOString()}, ${cpus()[0]?.model}, ${values.rate} requests a second\n`);
-    console.log(
-      '| round | answered | p50 ms | p99 ms | /healthz p50 ms | p99 ms | load |\n| --- | --- | --- | --- | --- | --- | --- |',
-    );
-    for (let round = 0; round <= Number(values.rounds); round++) {
-      const chat = await atRate(Number(values.rate), Number(values.seconds), () => ask(agent, url, 'chat'));
-      // The least that a request to this server can do, on the same machine at the same time.
-      const least = await atRate(Number(values.rate), Number(values.seconds), () => ask(agent, url, 'health'));
-      const row = [chat.length, ...quantiles(chat), ...quantiles(least), loadavg()[0]!.toFixed(1)];
-      if (round > 0) console.log(`| ${round} | ${row.join(' | ')} |`);
-    }
+    const post = `content-type: application/json\r\nauthorization: Bearer ${adminKey}\r\ncontent-length: ${Buffer.byteLength(chat)}`;
+    const contenders: Contender[] = [
+      { name: "Node's own", ...bare, request: request('POST /', post, chat) },
+      { name: '/healthz', ...whole, request: request('GET /healthz', 'accept: */*') },
+      { name: 'chat', ...whole, request: request('POST /mistral/v1/chat/completions', post, chat) },
+    ];
+    console.log(`${new Date().toISOString()}, ${cpus()[0]?.model}, ${rate} requests a second for ${seconds} s\n`);
+    console.log('| round | what | p50 ms | p99 | p99.9 | most | generator late p99 | processor ms a request | load |');
+    console.log(`|${' --- |'.repeat(9)}`);
+    for (let round = 0; round <= Number(values.rounds); round++)
+      for (const { name, pid, port, request } of contenders) {
+        const before = processorSeconds(pid);
+        const { took, late } = await measured({ port, request, rate, seconds });
+        const processor = ((processorSeconds(pid) - before) * 1000) / took.length;
+        const row = [round, name, ...[0.5, 0.99, 0.999, 1].map((share) => quantile(took, share)), quantile(late, 0.99)];
+        // The first is to warm up.
+        if (round > 0) console.log(`| ${[...row, processor.toFixed(3), loadavg()[0]!.toFixed(1)].join(' | ')} |`);
+      }
   } finally {
-    agent.destroy();
-    await ended(child);
+    await Promise.all([ended(whole.child), ended(bare.child)]);
     await rm(directory, { recursive: true });
   }
 }
 
-/** Milliseconds of each request, from when it was due: a server that falls behind does not get its load lowered. */
-async function atRate(rate: number, seconds: number, send: () => Promise<void>): Promise<number[]> {
-  const took: number[] = [];
-  const inFlight: Promise<void>[] = [];
-  const start = performance.now();
-  for (let sent = 0; sent < rate * seconds;) {
-    const due = Math.min(rate * seconds, Math.floor(((performance.now() - start) / 1000) * rate) + 1);
-    for (; sent < due; sent++) {
-      // A timer of the client's own that comes late is no fault of the server.
-      const from = performance.now();
-      inFlight.push(send().then(() => void took.push(performance.now() - from)));
-    }
-    await sleep(1);
-  }
-  await Promise.all(inFlight);
-  return took;
-}
-
-function ask(agent: Agent, url: string, what: 'chat' | 'health'): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const chat = { model: 'mistral-small-latest', messages: [{ role: 'user', content: 'What is the answer?' }] };
-  const body = what === 'chat' ? JSON.stringify(chat) : undefined;
-  const headers = body && { 'content-type': 'application/json', authorization: `Bearer ${adminKey}` };
-  const target = `${url}${what === 'chat' ? '/mistral/v1/chat/completions' : '/healthz'}`;
-  const request = httpRequest(
-    target,
-    { agent, method: body ? 'POST' : 'GET', ...(headers && { headers }) },
-    (response) => {
-      response.resume();
-      response.on('end', () =>
-        response.statusCode === 200 ? resolve() : reject(new Error(`${target} answered ${response.statusCode}`)),
-      );
-    },
+async function serve(program: string, args: readonly string[]) {
+  const { child, value: url } = await started(process.execPath, ['--no-warnings', file(program), ...args], {}, (line) =>
+    line.startsWith('http') ? line : undefined,
   );
-  request.on('error', reject);
-  request.end(body);
-  return promise;
+  return { child, url, pid: child.pid!, port: Number(new URL(url).port) };
 }
 
-function quantiles(values: readonly number[]): string[] {
-  const sorted = values.toSorted((a, b) => a - b);
-  return [0.5, 0.99].map((share) => sorted[Math.floor(share * (sorted.length - 1))]!.toFixed(2));
+/** By a process of its own, so that what asks does not wait for what measures. */
+async function measured(load: Load): Promise<Measured> {
+  const { child, value } = await started(
+    process.execPath,
+    ['--no-warnings', file('load.ts'), JSON.stringify(load)],
+    {},
+    (line) => JSON.parse(line) as Measured,
+  );
+  await ended(child);
+  return value;
+}
+
+function file(program: string): string {
+  return fileURLToPath(new URL(program, import.meta.url));
+}
+
+function request(line: string, headers: string, body = ''): string {
+  return `${line} HTTP/1.1\r\nhost: 127.0.0.1\r\n${headers}\r\n\r\n${body}`;
+}
+
+function quantile(sorted: readonly number[], share: number): string {
+  return sorted[Math.floor(share * (sorted.length - 1))]!.toFixed(2);
 }

@@ -1,14 +1,27 @@
-/** The whole server with an engine that answers at once: what is left is what HTTP, keys, limits, logs and JSON cost. */
-import type { Engine } from '@atelier/engine';
+/**
+ * The whole server with an engine that answers at once: what is left is what HTTP, keys, limits, logs and JSON cost. The
+ * engine checks its requests and lets them in as the real one does.
+ */
+import type { Engine, GenerateRequest } from '@atelier/engine';
 import { createConfig, startServer } from '@atelier/server';
+import { Admission } from '../../packages/engine/src/admission.ts';
+import { parseRequest } from '../../packages/engine/src/door.ts';
+import { generateRequestSchema } from '../../packages/engine/src/generate-request.ts';
 
 const text = 'The answer is here at once. ';
 const usage = { promptTokens: 12, cachedTokens: 0, completionTokens: 6 };
+const admission = new Admission({ maxRunning: 16, maxQueue: 256 });
 
 const engine = {
-  async *generate() {
-    yield { type: 'text' as const, choice: 0, text };
-    yield { type: 'finish' as const, choice: 0, reason: 'stop' as const, usage };
+  async *generate(request: GenerateRequest, signal: AbortSignal) {
+    const { owner } = parseRequest(generateRequestSchema, request);
+    const leave = await admission.enter(owner, signal);
+    try {
+      yield { type: 'text' as const, choice: 0, text };
+      yield { type: 'finish' as const, choice: 0, reason: 'stop' as const, usage };
+    } finally {
+      leave();
+    }
   },
   status: () => ({
     running: 0,

@@ -5,14 +5,13 @@
  */
 import { type DestinationStream, type Logger, pino } from 'pino';
 
+import { createLogDestination } from './log-destination.ts';
+
 export type { Logger } from 'pino';
 
 export type Loggers = ReturnType<typeof createLoggers>;
 
-export function createLoggers(
-  level: string,
-  destination: DestinationStream = pino.destination({ fd: 2, sync: false }),
-) {
+export function createLoggers(level: string, destination: DestinationStream = createLogDestination()) {
   const root: Logger = pino(
     {
       level,

@@ -53,6 +53,7 @@ import { createApp, type RouteEntry } from './http/app.ts';
 import { createLeases } from './jobs/leases.ts';
 import { createWake } from './jobs/wake.ts';
 import { createWorker } from './jobs/worker.ts';
+import { addLogMetrics, createLogDestination } from './log-destination.ts';
 import { createLoggers, type Loggers } from './logger.ts';
 import { createFetchUrl } from './outbound/fetch-url.ts';
 import { openStorage } from './storage/open-storage.ts';
@@ -82,8 +83,10 @@ export type Server = AsyncDisposable & {
  */
 export async function startServer(config: Config, overrides: Overrides = {}): Promise<Server> {
   process.umask(0o077); // whatever is written here is for this user alone
-  const loggers = overrides.loggers ?? createLoggers(config.logLevel);
+  const log = createLogDestination();
+  const loggers = overrides.loggers ?? createLoggers(config.logLevel, log);
   const registry = new Registry();
+  addLogMetrics(registry, log);
   const events = createEvents(loggers.events, registry);
   const stopping = new AbortController();
   const hardStop = new AbortController();

@@ -1,9 +1,11 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { writeTinyAdapter, writeTinyModel } from '@atelier/llama/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createModels, type Models } from '../src/core/models/models.ts';
-import { openBlobStore } from '../src/storage/blobs/blob-store.ts';
+import { type BlobStore, openBlobStore } from '../src/storage/blobs/blob-store.ts';
 import type { DatabaseHandle } from '../src/storage/database/database.ts';
 import { chatTemplate } from './support/chat-template.ts';
 import { temporaryDirectory } from './support/temporary-directory.ts';
@@ -14,12 +16,13 @@ let databases: TestDatabases;
 const stack = new AsyncDisposableStack();
 let handle: DatabaseHandle;
 let directory: string;
+let blobs: BlobStore;
 let models: Models;
 beforeAll(async () => {
   databases = stack.use(await testDatabases());
   handle = stack.use(await databases.fresh());
   directory = stack.use(await temporaryDirectory()).path;
-  const blobs = await openBlobStore(path.join(directory, 'blobs'), handle.database);
+  blobs = await openBlobStore(path.join(directory, 'blobs'), handle.database);
   models = createModels({
     database: handle.database,
     blobs,
@@ -113,4 +116,48 @@ describe('base models', () => {
     expect((await models.get(anyone, 'hosted-name')).id).toBe('md-own');
     expect((await models.get({ ...anyone, workspaceId: 'ws-2' }, 'plain')).workspace_id).toBeNull();
   });
+});
+
+describe('what an engine runs for a name', () => {
+  const model = { family: 'llama', context_length: 8, parameters: 1, chat: true, workspace_id: 'ws-1' };
+  const insert = (id: string, change: object) =>
+    handle.database
+      .insertInto('models')
+      .values({ ...model, id, name: id, kind: 'base', path: `/${id}`, ...change })
+      .execute();
+
+  it('is asked of the database once for many requests', async () => {
+    await insert('md-many', {});
+    const many = await Promise.all(Array.from({ length: 100 }, () => models.serve(anyone, 'md-many')));
+    expect(new Set(many)).toEqual(new Set([{ ref: { path: '/md-many' }, chat: true, task: undefined }]));
+    expect(new Set(many).size).toBe(1);
+    const other = { ...anyone, workspaceId: 'ws-2' };
+    await expect(models.serve(other, 'md-many')).rejects.toMatchObject({ code: 'unknown_model' });
+  });
+
+  it('is nothing any more as soon as the model is deleted here, and a second after another server did', async () => {
+    const { sha256: model_blob } = await blobs.put(Readable.from([Buffer.from('a model')]));
+    await insertTrainingJob(handle.database, 'tr-2', { base_model: (await models.get(anyone, 'plain')).id });
+    await handle.database
+      .insertInto('checkpoints')
+      .values({ job_id: 'tr-2', number: 1, step: 1, model_blob })
+      .execute();
+    for (const name of ['ft:here', 'ft:elsewhere']) {
+      await insert(name, { kind: 'fine-tuned', path: null, training_job_id: 'tr-2', checkpoint_number: 1 });
+      const path = await blobs.localPath(model_blob);
+      expect(await models.serve(anyone, name)).toEqual({ ref: { path }, chat: true, task: 'generation' });
+    }
+    const during = models.serve(anyone, 'ft:here');
+    await models.remove(anyone, 'ft:here');
+    await during;
+    await expect(models.serve(anyone, 'ft:here')).rejects.toMatchObject({ code: 'unknown_model' });
+
+    await handle.database.deleteFrom('models').where('id', '=', 'ft:elsewhere').execute();
+    const answers = () =>
+      models.serve(anyone, 'ft:elsewhere').then(
+        () => true,
+        () => false,
+      );
+    while (await answers()) await sleep(20);
+  }, 60_000);
 });

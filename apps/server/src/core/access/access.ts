@@ -3,9 +3,9 @@ import { timingSafeEqual } from 'node:crypto';
 import { AtelierError } from '@atelier/errors';
 import { sql } from 'kysely';
 import type { Database } from '../../storage/database/database.ts';
+import { Known } from '../known.ts';
 import { newId } from '../new-id.ts';
 import { hashApiKey, newApiKey } from './api-key.ts';
-import { KnownKeys } from './known-keys.ts';
 
 /** Whom a request speaks for. Every query is scoped by `workspaceId`. */
 export type Identity = {
@@ -26,7 +26,7 @@ const ADMIN_KEY_NAME = 'admin';
 export function createAccess(database: Database) {
   /** Keys of this process alone, by themselves. */
   const lent = new Map<string, Identity>();
-  const known = new KnownKeys<Identity>();
+  const known = new Known<Identity | null>();
 
   /** Whom the key with this hash speaks for. */
   async function lookUp(hash: Buffer): Promise<Identity | null> {
@@ -69,7 +69,7 @@ export function createAccess(database: Database) {
       const borrower = lent.get(key);
       if (borrower) return borrower;
       const hash = hashApiKey(key);
-      return hash && (await known.get(hash, lookUp));
+      return hash && known.get(hash.toString('base64'), () => lookUp(hash));
     },
 
     /** A new key for `identity`'s own user and workspace, never for another. Its text is returned here and nowhere again. */

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 
 /** Longer ones are not even hashed. */
 const MAX_KEY_LENGTH = 512;
@@ -10,5 +10,5 @@ export function newApiKey(): string {
 
 /** What is stored of a key: its SHA-256. Enough, since a key is random and not a password. null for what cannot be a key. */
 export function hashApiKey(key: string): Buffer | null {
-  return key === '' || key.length > MAX_KEY_LENGTH ? null : createHash('sha256').update(key).digest();
+  return key === '' || key.length > MAX_KEY_LENGTH ? null : hash('sha256', key, 'buffer');
 }

@@ -16,7 +16,6 @@ import { AtelierError } from '@atelier/errors';
 import type { Identity } from '../access/access.ts';
 import { type DeployedModelParts, deployedModel } from '../deployments/deployed-model.ts';
 import type { Deployments } from '../deployments/deployments.ts';
-import type { Model } from '../models/models.ts';
 import { promptInput } from './prompt-input.ts';
 
 export type Inference = ReturnType<typeof createInference>;
@@ -42,13 +41,6 @@ export function createInference(parts: DeployedModelParts & { deployments: Deplo
     requireTask(task, tasks, wanted);
     requireDeployed(state);
     return (await deployedModel(parts, id)).local; // heads are never run elsewhere
-  }
-
-  /** What a model was fine-tuned for; undefined of a base model. */
-  async function trainedTask({ training_job_id }: Pick<Model, 'training_job_id'>): Promise<string | undefined> {
-    if (training_job_id === null) return undefined;
-    const job = parts.database.selectFrom('training_jobs').select('task').where('id', '=', training_job_id);
-    return (await job.executeTakeFirstOrThrow()).task;
   }
 
   return {
@@ -86,13 +78,10 @@ export function createInference(parts: DeployedModelParts & { deployments: Deplo
       request: Omit<GenerateRequest, 'model' | 'owner'>,
       signal: AbortSignal,
     ): AsyncGenerator<GenerateEvent, void, void> {
-      const model = await parts.models.get(identity, name);
-      if (request.input.kind === 'chat' && !model.chat)
+      const { ref, chat } = await parts.models.serve(identity, name);
+      if (request.input.kind === 'chat' && !chat)
         throw new AtelierError('invalid_request', { reason: `The model ${name} has no chat template` });
-      yield* parts.engine.generate(
-        { ...request, model: await parts.models.ref(model), owner: identity.workspaceId },
-        signal,
-      );
+      yield* parts.engine.generate({ ...request, model: ref, owner: identity.workspaceId }, signal);
     },
 
     /**
@@ -105,15 +94,14 @@ export function createInference(parts: DeployedModelParts & { deployments: Deplo
       request: Omit<ClassifyRequest, 'model' | 'owner'>,
       signal: AbortSignal,
     ): Promise<Classification> {
-      const model = await parts.models.get(identity, name);
-      const task = await trainedTask(model);
+      const { ref, task } = await parts.models.serve(identity, name);
       if (task !== 'classification')
         throw new AtelierError('invalid_request', {
           reason: `The model ${name} ${task ? `was trained for ${task}` : 'is a base model'}: it does not classify; fine-tune a classifier first`,
         });
       // What a job made runs here, with the head of its task.
-      const ref = (await parts.models.ref(model)) as ClassifyRequest['model'];
-      return parts.engine.classify({ ...request, model: ref, owner: identity.workspaceId }, signal);
+      const model = ref as ClassifyRequest['model'];
+      return parts.engine.classify({ ...request, model, owner: identity.workspaceId }, signal);
     },
 
     /** Vectors of a model by its name or alias. @throws AtelierError `unknown_model`, and what the engine throws */
@@ -123,7 +111,7 @@ export function createInference(parts: DeployedModelParts & { deployments: Deplo
       request: Omit<EmbedRequest, 'model' | 'owner'>,
       signal: AbortSignal,
     ): Promise<Embeddings> {
-      const model = await parts.models.ref(await parts.models.get(identity, name));
+      const { ref: model } = await parts.models.serve(identity, name);
       return parts.engine.embed({ ...request, model, owner: identity.workspaceId }, signal);
     },
 

@@ -14,6 +14,7 @@ import type { Database } from '../../storage/database/database.ts';
 import type { Row, RowChange } from '../../storage/database/tables.ts';
 import type { Identity } from '../access/access.ts';
 import { isId } from '../is-id.ts';
+import { Known } from '../known.ts';
 import { newId } from '../new-id.ts';
 import { checkpointModel } from '../training/checkpoint-model.ts';
 import { readModelFacts } from './model-facts.ts';
@@ -21,6 +22,9 @@ import { readModelFacts } from './model-facts.ts';
 /** A row of its table, or a remote model, which has none: what it does not tell of itself is 0. */
 export type Model = Omit<Row<'models'>, 'kind'> & { kind: Row<'models'>['kind'] | 'remote'; remote?: RemoteModelRef };
 export type Models = ReturnType<typeof createModels>;
+
+/** A model as an engine runs it. `task`: what it was fine-tuned for; undefined of a base model. */
+export type ServedModel = { ref: ModelRef; chat: boolean; task: string | undefined };
 
 /** What a fine-tuned model was after a step: its name, and the step of the checkpoint. */
 const checkpointName = /^(ft:.{1,400}):ckpt-step-(\d{1,9})$/;
@@ -53,6 +57,7 @@ export function createModels({
   let directories: readonly string[] = [];
   let seen = '';
   let reading = Promise.resolve();
+  const served = new Known<ServedModel>();
 
   /** The models that a workspace may use: everyone's and its own. */
   const visible = (identity: Pick<Identity, 'workspaceId'>) =>
@@ -106,6 +111,43 @@ export function createModels({
       }));
   }
 
+  /** A model by its name, by one that the operator gave it, or by a checkpoint's. @throws AtelierError `unknown_model` */
+  async function get(identity: Identity, name: string): Promise<Model> {
+    const meant = aliases.get(name) ?? name;
+    const model =
+      (await find(identity, name, meant)) ??
+      (await findCheckpoint(identity, name)) ??
+      (await remoteModels()).find((remote) => remote.name === meant);
+    if (!model) throw new AtelierError('unknown_model', { name: name.slice(0, 200) });
+    return model;
+  }
+
+  /** A path that native code may read, of a base model. */
+  async function file(model: Pick<Model, 'path' | 'blob'>): Promise<string> {
+    return model.path ?? blobs.localPath(model.blob!);
+  }
+
+  async function toServe(model: Model): Promise<ServedModel> {
+    const { chat, remote, training_job_id: job } = model;
+    if (job === null) return { ref: remote ?? { path: await file(model) }, chat, task: undefined };
+    const { task, ...checkpoint } = await database
+      .selectFrom('checkpoints')
+      .innerJoin('training_jobs', 'training_jobs.id', 'checkpoints.job_id')
+      .innerJoin('models', 'models.id', 'training_jobs.base_model')
+      .select([
+        'checkpoints.adapter_blob',
+        'checkpoints.model_blob',
+        'checkpoints.head_blob',
+        'models.path',
+        'models.blob',
+        'training_jobs.task',
+      ])
+      .where('checkpoints.job_id', '=', job)
+      .where('checkpoints.number', '=', model.checkpoint_number)
+      .executeTakeFirstOrThrow();
+    return { ref: await checkpointModel(blobs, await file(checkpoint), checkpoint), chat, task };
+  }
+
   async function own(identity: Identity, name: string): Promise<Model> {
     const model = (await find(identity, name)) ?? (await remoteModels()).find((remote) => remote.name === name);
     if (!model) throw new AtelierError('unknown_model', { name: name.slice(0, 200) });
@@ -145,6 +187,7 @@ export function createModels({
         not(exists(selectFrom('training_jobs').select('id').whereRef('training_jobs.base_model', '=', 'models.id'))),
       )
       .execute();
+    served.forget();
   }
 
   return {
@@ -178,16 +221,18 @@ export function createModels({
       return model;
     },
 
-    /** A model by its name, by one that the operator gave it, or by a checkpoint's. @throws AtelierError `unknown_model` */
-    async get(identity: Identity, name: string): Promise<Model> {
-      const meant = aliases.get(name) ?? name;
-      const model =
-        (await find(identity, name, meant)) ??
-        (await findCheckpoint(identity, name)) ??
-        (await remoteModels()).find((remote) => remote.name === meant);
-      if (!model) throw new AtelierError('unknown_model', { name: name.slice(0, 200) });
-      return model;
-    },
+    get,
+
+    /**
+     * What an engine runs for a name that `get` knows: its file, or what its job made of another's. Where another server
+     * deleted or changed the model, this may be what it was a second ago.
+     * @throws AtelierError `unknown_model`
+     */
+    serve: (identity: Identity, name: string): Promise<ServedModel> =>
+      served.get(`${identity.workspaceId}\0${name}`, async () => toServe(await get(identity, name))),
+
+    /** The same for one model, as it is now. */
+    ref: async (model: Model): Promise<ModelRef> => (await toServe(model)).ref,
 
     /** All models of a name, or of what that is another name for, whichever workspace they belong to: for the operator. */
     async everywhere(name: string): Promise<Model[]> {
@@ -242,6 +287,7 @@ export function createModels({
           ),
         )
         .executeTakeFirst();
+      served.forget();
       if (numDeletedRows === 0n)
         throw new AtelierError('conflict', { reason: 'The model is deployed: cancel the deployment first' });
     },
@@ -296,6 +342,7 @@ export function createModels({
         .onConflict((conflict) => conflict.columns(['workspace_id', 'name']).doUpdateSet({ path: file }))
         .returningAll()
         .executeTakeFirstOrThrow();
+      served.forget();
       return made;
     },
 
@@ -304,31 +351,7 @@ export function createModels({
       return database.selectFrom('models').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
     },
 
-    /** A path that native code may read, of a base model. */
-    async file(model: Pick<Model, 'path' | 'blob'>): Promise<string> {
-      return model.path ?? blobs.localPath(model.blob!);
-    },
-
-    /** What an engine runs for a model: its file, or what its job made of another's. */
-    async ref(model: Model): Promise<ModelRef> {
-      if (model.remote) return model.remote;
-      if (model.training_job_id === null) return { path: await this.file(model) };
-      const checkpoint = await database
-        .selectFrom('checkpoints')
-        .innerJoin('training_jobs', 'training_jobs.id', 'checkpoints.job_id')
-        .innerJoin('models', 'models.id', 'training_jobs.base_model')
-        .select([
-          'checkpoints.adapter_blob',
-          'checkpoints.model_blob',
-          'checkpoints.head_blob',
-          'models.path',
-          'models.blob',
-        ])
-        .where('checkpoints.job_id', '=', model.training_job_id)
-        .where('checkpoints.number', '=', model.checkpoint_number)
-        .executeTakeFirstOrThrow();
-      return checkpointModel(blobs, await this.file(checkpoint), checkpoint);
-    },
+    file,
   };
 }
 

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { GenerateEvent, Usage } from '@atelier/engine';
 import type { z } from 'zod';
@@ -15,7 +15,7 @@ type Delta = Chunk['choices'][number]['delta'];
 export type Head = { id: string; created: number; model: string; prefix: string; maxTokens: number | undefined };
 
 export function newHead(model: string, prefix = '', maxTokens?: number): Head {
-  return { id: randomBytes(16).toString('hex'), created: Math.floor(Date.now() / 1000), model, prefix, maxTokens };
+  return { id: randomUUID().replaceAll('-', ''), created: Math.floor(Date.now() / 1000), model, prefix, maxTokens };
 }
 
 export function completion(

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { TokenLogprob, Usage } from '@atelier/engine';
 import type { z } from 'zod';
 import type { tokenLogprobSchema, usageSchema } from '../schemas/sampling.ts';
@@ -11,7 +11,7 @@ const fingerprint = 'fp_atelier';
 
 export function newHead(prefix: 'chatcmpl' | 'cmpl', model: string): Head {
   return {
-    id: `${prefix}-${randomBytes(16).toString('hex')}`,
+    id: `${prefix}-${randomUUID().replaceAll('-', '')}`,
     created: Math.floor(Date.now() / 1000),
     model,
     system_fingerprint: fingerprint,
