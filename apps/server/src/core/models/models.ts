@@ -2,7 +2,6 @@
  * Models: base models, which can be trained and deployed, those that jobs made, and those that other servers run. Base
  * models of the machine's model directories, and remote ones, belong to every workspace.
  */
-import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parseReference } from '@atelier/hub';
 import type { ModelRef, RemoteModel, RemoteModelRef } from '@atelier/engine';
@@ -17,6 +16,7 @@ import { isId } from '../is-id.ts';
 import { Known } from '../known.ts';
 import { newId } from '../new-id.ts';
 import { checkpointModel } from '../training/checkpoint-model.ts';
+import { appearance, modelFiles } from './model-directories.ts';
 import { readModelFacts } from './model-facts.ts';
 
 /** A row of its table, or a remote model, which has none: what it does not tell of itself is 0. */
@@ -28,9 +28,6 @@ export type ServedModel = { ref: ModelRef; chat: boolean; task: string | undefin
 
 /** What a fine-tuned model was after a step: its name, and the step of the checkpoint. */
 const checkpointName = /^(ft:.{1,400}):ckpt-step-(\d{1,9})$/;
-
-/** A longer file name is no model's. */
-const LONGEST_NAME = 200;
 
 export type ModelsParts = {
   database: Database;
@@ -377,28 +374,4 @@ function remoteModel({ service, id, contextTokens = 0, parameters = 0 }: RemoteM
     archived: false,
     capabilities: { tools: true },
   };
-}
-
-/** Changes when a file comes into one of the directories or leaves it. */
-async function appearance(directories: readonly string[]): Promise<string> {
-  const times = directories.map((directory) =>
-    stat(directory, { bigint: true }).then(
-      ({ mtimeNs }) => String(mtimeNs),
-      () => '',
-    ),
-  );
-  return (await Promise.all(times)).join(' ');
-}
-
-async function modelFiles(directories: readonly string[]): Promise<Map<string, string>> {
-  const files = new Map<string, string>();
-  for (const directory of directories) {
-    const names = await readdir(directory).catch(() => []);
-    for (const file of names.sort()) {
-      const name = path.basename(file, '.gguf');
-      if (!file.endsWith('.gguf') || name === '' || name.length > LONGEST_NAME || files.has(name)) continue;
-      files.set(name, path.join(directory, file));
-    }
-  }
-  return files;
 }
