@@ -21,7 +21,7 @@ import type { GenerateRequest, ModelRef } from './generate-request.ts';
 import { maxSequences } from './limits.ts';
 import type { EngineLogger } from './logger.ts';
 import { eventsWithCalls } from './tools/call-events.ts';
-import { OutputPlanner } from './output-plan.ts';
+import { OutputPlanner, promptOf } from './output-plan.ts';
 import { estimateMemory, planMemory } from './memory-plan.ts';
 import type { ModelFile } from './model-check.ts';
 import { ModelSlot } from './model-slot.ts';
@@ -143,10 +143,12 @@ class LocalEngine implements Engine {
   }
 
   async tokenize(request: TokenizeRequest, signal?: AbortSignal): Promise<TokenCount> {
-    const { model, ...rest } = parseRequest(tokenizeRequestSchema, request);
+    const { model, owner, ...rest } = parseRequest(tokenizeRequestSchema, request);
     const stop = this.#stopOn(signal);
+    using _turn = await Turn.take(this.#admission, owner, stop);
     using lease = await this.#slot(model.path).lease(undefined, stop);
-    return await tokenize(lease.process, rest, stop);
+    const input = promptOf(rest.input, lease.file.chatTemplate);
+    return await tokenize(lease.process, { ...rest, input }, stop);
   }
 
   async embed(request: EmbedRequest, signal?: AbortSignal): Promise<Embeddings> {

@@ -74,7 +74,8 @@ function callsIn(input: Generation['input'], toolChoice: ToolChoice | undefined)
   throw invalid('toolChoice: there are no tools to call');
 }
 
-function promptOf(input: Generation['input'], chatTemplate: string | undefined): Generation['input'] {
+/** What is shown to a model whose chat template knows no tools. */
+export function promptOf(input: Generation['input'], chatTemplate: string | undefined): Generation['input'] {
   if (input.kind !== 'chat' || chatTemplate === undefined || knowsTools(chatTemplate)) return input;
   return { ...input, messages: toolsAsText(input.messages, input.tools ?? []), tools: undefined };
 }

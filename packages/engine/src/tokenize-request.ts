@@ -3,6 +3,8 @@ import { type AnyModel, modelRefSchema, promptInputSchema } from './generate-req
 
 export const tokenizeRequestSchema = z.strictObject({
   model: modelRefSchema,
+  /** Who asks; capacity is shared fairly between owners. */
+  owner: z.string(),
   input: promptInputSchema,
   /** Gives the token ids beside their number. */
   tokens: z.boolean().default(false),

@@ -96,7 +96,10 @@ test('messages and tokens are inputs, too', async () => {
     inputs: [
       { kind: 'chat', messages: [{ role: 'user', content: 'hello' }] },
       { kind: 'text', text: 'user: hello\n' },
-      { kind: 'tokens', tokens: (await engine.tokenize({ model, input: say('user: hello\n'), tokens: true })).tokens! },
+      {
+        kind: 'tokens',
+        tokens: (await engine.tokenize({ owner: 'test', model, input: say('user: hello\n'), tokens: true })).tokens!,
+      },
     ],
   });
   expect(largestDifference(conversation!, text!)).toBeLessThan(1e-6);

@@ -17,7 +17,7 @@ test.each([
   const content = [{ type: 'text', text: 'What is this?' }, part];
   const refusal = { code: 'unsupported_content', details: { type, reason: expect.stringContaining('libmtmd') } };
   await expect(ask(engine, { model, input: saying(content) })).rejects.toMatchObject(refusal);
-  await expect(engine.tokenize({ model, input: saying(content) })).rejects.toMatchObject(refusal);
+  await expect(engine.tokenize({ owner: 'test', model, input: saying(content) })).rejects.toMatchObject(refusal);
   await expect(engine.embed({ model, owner: 'a', inputs: [saying(content)] })).rejects.toMatchObject(refusal);
 });
 

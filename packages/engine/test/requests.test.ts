@@ -31,26 +31,28 @@ afterAll(async () => {
 
 const user = (content: string) => ({ role: 'user' as const, content });
 const tokensOf = async (input: GenerateRequest['input']) =>
-  (await engine.tokenize({ model, input, tokens: true })).tokens!;
+  (await engine.tokenize({ owner: 'test', model, input, tokens: true })).tokens!;
 const events = (question: Question) => Array.fromAsync(engine.generate({ owner: 'test', ...question }));
 const bytes = (text: string) => [...Buffer.from(text)];
 const fim = { prefix: 274, suffix: 275, middle: 276 };
 
 test('tokens of a prompt are counted, and given when asked for', async () => {
-  expect(await engine.tokenize({ model, input: say('bcd') })).toEqual({ count: 3 });
+  expect(await engine.tokenize({ owner: 'test', model, input: say('bcd') })).toEqual({ count: 3 });
   expect(await tokensOf(say('b<|im_end|>'))).toEqual(bytes('b<|im_end|>'));
   const chat = await tokensOf({ kind: 'chat', messages: [user('x')] });
   const { usage } = await ask(engine, { model, input: { kind: 'chat', messages: [user('x')] }, maxTokens: 1 });
   expect(usage.promptTokens).toBe(chat.length);
-  await expect(engine.tokenize({ model, input: { kind: 'tokens', tokens: [320] } })).rejects.toMatchObject({
+  await expect(
+    engine.tokenize({ owner: 'test', model, input: { kind: 'tokens', tokens: [320] } }),
+  ).rejects.toMatchObject({
     code: 'invalid_request',
   });
   const plain = { path: await models.model('plain.gguf') };
-  await expect(engine.tokenize({ model: plain, input: { kind: 'chat', messages: [user('x')] } })).rejects.toMatchObject(
-    {
-      code: 'template_failed',
-    },
-  );
+  await expect(
+    engine.tokenize({ owner: 'test', model: plain, input: { kind: 'chat', messages: [user('x')] } }),
+  ).rejects.toMatchObject({
+    code: 'template_failed',
+  });
 });
 
 test('a reply goes on from its prefix, which is text and keeps its space', async () => {

@@ -122,8 +122,8 @@ describe.skipIf(!existsSync(program))('a llama-server', { timeout: 120_000 }, ()
 
   it('counts tokens as the local engine does', async () => {
     for (const input of [chat, { kind: 'text' as const, text: 'Hello you' }]) {
-      const here = await local.tokenize({ model: { path: file }, input, tokens: true });
-      expect(await remote.tokenize({ model: await model(), input, tokens: true })).toEqual(here);
+      const here = await local.tokenize({ owner: 'test', model: { path: file }, input, tokens: true });
+      expect(await remote.tokenize({ owner: 'test', model: await model(), input, tokens: true })).toEqual(here);
     }
   });
 

@@ -46,7 +46,10 @@ describe('requests', { timeout: 60_000 }, () => {
       usage: { promptTokens: 9 },
     });
     const { model } = common;
-    expect(await engine.tokenize({ model, input: chat, tokens: true })).toEqual({ count: 2, tokens: [4, 5] });
+    expect(await engine.tokenize({ owner: 'test', model, input: chat, tokens: true })).toEqual({
+      count: 2,
+      tokens: [4, 5],
+    });
     await expect(engine.embed({ ...common, inputs, pooling: 'cls' })).rejects.toThrow(/pooling/);
   });
 });

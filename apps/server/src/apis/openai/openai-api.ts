@@ -8,6 +8,7 @@ import { createChatCompletion } from './operations/create-chat-completion.ts';
 import { createCompletion } from './operations/create-completion.ts';
 import { createEmbeddings } from './operations/create-embeddings.ts';
 import { createFineTuningJob } from './operations/create-fine-tuning-job.ts';
+import { createReranking } from './operations/create-reranking.ts';
 import { createResponse } from './operations/create-response.ts';
 import { deleteFile } from './operations/delete-file.ts';
 import { deleteModel } from './operations/delete-model.ts';
@@ -27,6 +28,7 @@ import { retrieveFile } from './operations/retrieve-file.ts';
 import { retrieveFineTuningJob } from './operations/retrieve-fine-tuning-job.ts';
 import { retrieveModel } from './operations/retrieve-model.ts';
 import { retrieveResponse } from './operations/retrieve-response.ts';
+import { tokenize } from './operations/tokenize.ts';
 import { uploadFile } from './operations/upload-file.ts';
 import { renderError } from './translate/error.ts';
 
@@ -37,6 +39,8 @@ const operations: readonly Operation[] = [
   createChatCompletion,
   createCompletion,
   createEmbeddings,
+  createReranking,
+  tokenize,
   uploadFile,
   listFiles,
   retrieveFile,

@@ -10,6 +10,9 @@ import type {
   GenerateEvent,
   GenerateRequest,
   LocalModelRef,
+  Reranking,
+  RerankRequest,
+  TokenizeRequest,
   Vector,
 } from '@atelier/engine';
 import { AtelierError } from '@atelier/errors';
@@ -113,6 +116,35 @@ export function createInference(parts: DeployedModelParts & { deployments: Deplo
     ): Promise<Embeddings> {
       const { ref: model } = await parts.models.serve(identity, name);
       return parts.engine.embed({ ...request, model, owner: identity.workspaceId }, signal);
+    },
+
+    /** How near documents are to a query, by a model's name or alias. @throws AtelierError `unknown_model`, and what the engine throws */
+    async rerankWith(
+      identity: Identity,
+      name: string,
+      request: Omit<RerankRequest, 'model' | 'owner'>,
+      signal: AbortSignal,
+    ): Promise<Reranking> {
+      const model = await parts.models.ref(await parts.models.get(identity, name));
+      return parts.engine.rerank({ ...request, model, owner: identity.workspaceId }, signal);
+    },
+
+    /**
+     * The tokens of a prompt as a model would get them, and how many a prompt and its answer may have together; 0 where a
+     * remote model does not tell.
+     * @throws AtelierError `unknown_model`, and what the engine throws
+     */
+    async tokenizeWith(
+      identity: Identity,
+      name: string,
+      input: TokenizeRequest['input'],
+      signal: AbortSignal,
+    ): Promise<{ tokens: number[]; contextTokens: number }> {
+      const found = await parts.models.get(identity, name);
+      const model = await parts.models.ref(found);
+      const request = { model, owner: identity.workspaceId, input, tokens: true };
+      const { tokens = [] } = await parts.engine.tokenize(request, signal);
+      return { tokens, contextTokens: found.context_length };
     },
 
     /**

@@ -10,9 +10,13 @@ const defaultTemperature = 1;
 /** Seeds of the engine have 32 bits. */
 const seeds = 0xffff_ffff;
 
+/** llama-server's. */
+const defaultXtcThreshold = 0.1;
+
+type Sampling = NonNullable<Generation['sampling']>;
 type Sampled = Pick<SamplingFields, 'temperature' | 'top_p'> & Partial<SamplingFields>;
 
-export function sampling(body: Sampled): NonNullable<Generation['sampling']> {
+export function sampling(body: Sampled): Sampling {
   const repeatPenalty = body.repetition_penalty ?? body.repeat_penalty ?? 1;
   const bias = Object.entries(body.logit_bias ?? {});
   // Nothing but the likeliest token is in a share of 0.
@@ -27,7 +31,29 @@ export function sampling(body: Sampled): NonNullable<Generation['sampling']> {
     presencePenalty: body.presence_penalty ?? 0,
     frequencyPenalty: body.frequency_penalty ?? 0,
     ...(typeof body.seed === 'number' && { seed: ((body.seed % seeds) + seeds) % seeds }),
+    noRepeatNgramSize: body.no_repeat_ngram_size ?? 0,
+    ...mirostat(body),
+    ...dry(body),
+    ...(body.xtc_probability && {
+      xtc: { probability: body.xtc_probability, threshold: body.xtc_threshold ?? defaultXtcThreshold },
+    }),
     logitBias: bias.map(([token, value]) => ({ token: Number(token), bias: value })),
+  };
+}
+
+function mirostat({ mirostat: version, mirostat_tau: tau, mirostat_eta: eta }: Sampled): Pick<Sampling, 'mirostat'> {
+  return version ? { mirostat: { version, tau: tau ?? undefined, eta: eta ?? undefined } } : {};
+}
+
+function dry({ dry_multiplier: multiplier, ...body }: Sampled): Pick<Sampling, 'dry'> {
+  if (!multiplier) return {};
+  return {
+    dry: {
+      multiplier,
+      base: body.dry_base ?? undefined,
+      allowedLength: body.dry_allowed_length ?? undefined,
+      breakers: body.dry_sequence_breakers ?? undefined,
+    },
   };
 }
 
