@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { AtelierError } from '@atelier/errors';
 import koffi from 'koffi';
+import { probe } from './probe.ts';
 
 /** What the setting ATELIER_GPU may say. */
 export type GpuSetting = 'auto' | 'off' | 'vulkan' | 'cuda' | 'metal';
@@ -12,20 +13,22 @@ export type LibraryKind = 'cpu' | 'vulkan' | 'cuda' | 'metal';
 export interface LibraryChoice {
   kind: LibraryKind;
   directory: string;
+  /** Why each GPU that seemed to be there was not taken. */
+  passedOver: string[];
 }
 
 const systems: Partial<Record<NodeJS.Platform, string>> = { linux: 'linux', darwin: 'mac', win32: 'win' };
 const processors: Partial<Record<NodeJS.Architecture, string>> = { x64: 'x64', arm64: 'arm64', arm: 'armv7l' };
 
-/** What each GPU backend needs from the machine beside its own library; `auto` tries these before choosing it. */
-const drivers: Record<'linux' | 'win', Record<'cuda' | 'vulkan', string[]>> = {
-  linux: { cuda: ['libcuda.so.1', 'libcublas.so.13'], vulkan: ['libvulkan.so.1'] },
-  win: { cuda: ['nvcuda.dll', 'cublas64_13.dll'], vulkan: ['vulkan-1.dll'] },
+/** The driver without which a GPU backend cannot work; `auto` looks for it before it tries the GPU, which takes longer. */
+const drivers: Record<'linux' | 'win', Record<'cuda' | 'vulkan', string>> = {
+  linux: { cuda: 'libcuda.so.1', vulkan: 'libvulkan.so.1' },
+  win: { cuda: 'nvcuda.dll', vulkan: 'vulkan-1.dll' },
 };
 
 /**
- * The directory of llama.cpp libraries for this machine and setting. `auto` takes the first GPU whose libraries are
- * installed and whose driver is present, and the CPU otherwise; a GPU asked for by name must be installed.
+ * The directory of llama.cpp libraries for this machine and setting. `auto` takes the first GPU that is seen to compute, in
+ * a process of its own because drivers can crash, and the CPU otherwise; a GPU asked for by name must be installed.
  * Throws `invalid_setting` when nothing fits.
  */
 export function chooseLibraries(setting: GpuSetting): LibraryChoice {
@@ -41,9 +44,13 @@ export function chooseLibraries(setting: GpuSetting): LibraryChoice {
   };
   // Apple's own processors have one package with both: without a GPU its CPU backend is used alone.
   if (base === 'mac-arm64') named.cpu = named.metal;
+  const passedOver: string[] = [];
   for (const kind of candidates(setting, system)) {
     const directory = installedDirectory(named[kind]);
-    if (directory) return { kind, directory };
+    if (!directory) continue;
+    const trouble = setting === 'auto' && kind !== 'cpu' ? probe(kind) : undefined;
+    if (trouble === undefined) return { kind, directory, passedOver };
+    passedOver.push(`${kind} is not used: ${trouble}`);
   }
   throw unusable(
     setting,
@@ -75,17 +82,28 @@ function candidates(setting: GpuSetting, system: string): LibraryKind[] {
   if (setting !== 'auto') return [setting];
   if (system === 'mac') return ['metal', 'cpu'];
   const needed = drivers[system === 'win' ? 'win' : 'linux'];
-  const present = (['cuda', 'vulkan'] as const).filter((kind) => needed[kind].every(canOpen));
+  const present = (['cuda', 'vulkan'] as const).filter((kind) => whyNotOpened(needed[kind]) === undefined);
   return [...present, 'cpu'];
 }
 
-function canOpen(library: string): boolean {
+/** What the system says against opening a library, such as one that is missing. */
+function whyNotOpened(library: string): string | undefined {
   try {
     koffi.load(library).unload();
-    return true;
-  } catch {
-    return false;
+    return undefined;
+  } catch (error) {
+    return String(error instanceof Error ? error.message : error);
   }
+}
+
+/** Why the GPU backend in a directory has no device. */
+export function whyNoDevice(kind: Exclude<LibraryKind, 'cpu'>, directory: string): string {
+  const file = readdirSync(directory).find((name) => new RegExp(`^(lib)?ggml-${kind}\\.(so|dylib|dll)$`).test(name));
+  const trouble = file && whyNotOpened(path.join(directory, file));
+  if (trouble) return `its backend cannot be loaded: ${trouble}`;
+  return kind === 'vulkan'
+    ? 'no GPU with a Vulkan driver was found (software drivers count only when GGML_VK_VISIBLE_DEVICES names them)'
+    : 'no such device was found';
 }
 
 function installedDirectory(name: string): string | undefined {

@@ -9,7 +9,14 @@ import { ggml_backend_dev_type } from '../generated/enums.ts';
 import type { Structs } from '../generated/structs.ts';
 import { checkVersion } from './check.ts';
 import { type AsyncCFunctions, type CFunctions, exportsSymbol, lazyFunctions } from './functions.ts';
-import { chooseLibraries, type GpuSetting, type LibraryChoice, libraryFiles, type LibraryKind } from './libraries.ts';
+import {
+  chooseLibraries,
+  type GpuSetting,
+  type LibraryChoice,
+  libraryFiles,
+  type LibraryKind,
+  whyNoDevice,
+} from './libraries.ts';
 import { type LogListener, LogRoute } from './log.ts';
 import type { Pointer } from './pointer.ts';
 import { parsePrototype, structType } from './types.ts';
@@ -107,7 +114,7 @@ function loadOnce(setting: GpuSetting, onLog: LogListener | undefined): NonNulla
 const stackBytes = { sync: 16 * 2 ** 20, async: 8 * 2 ** 20 };
 
 function load(setting: GpuSetting, choice: LibraryChoice, onLog: LogListener | undefined): NonNullable<typeof loaded> {
-  const { kind, directory } = choice;
+  const { kind, directory, passedOver } = choice;
   const files = libraryFiles(directory);
   const libraries = [files.base, files.registry, files.llama].map((file) => koffi.load(file, { global: true }));
   let cpuSearched = false;
@@ -123,9 +130,10 @@ function load(setting: GpuSetting, choice: LibraryChoice, onLog: LogListener | u
   checkVersion(c);
   const log = new LogRoute(c);
   log.listener = onLog;
+  for (const reason of passedOver) onLog?.('warn', `gpu auto: ${reason}`);
   c.ggml_backend_load_all_from_path(directory);
   c.llama_backend_init();
-  const found = foundDevices(c, setting);
+  const found = foundDevices(c, setting, choice);
 
   const native: Native = {
     gpu: found === 'cpu' ? 'cpu' : kind,
@@ -173,7 +181,7 @@ function prototypeOf(type: keyof Callbacks): TypeObject {
 }
 
 /** Whether a GPU is there beside the CPU. Throws where one was asked for by name, or not even the CPU can be used. */
-function foundDevices(c: CFunctions, setting: GpuSetting): 'cpu' | 'gpu' {
+function foundDevices(c: CFunctions, setting: GpuSetting, { kind, directory }: LibraryChoice): 'cpu' | 'gpu' {
   const { GGML_BACKEND_DEVICE_TYPE_CPU, GGML_BACKEND_DEVICE_TYPE_GPU, GGML_BACKEND_DEVICE_TYPE_IGPU } =
     ggml_backend_dev_type;
   if (c.ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU) === null) {
@@ -181,8 +189,8 @@ function foundDevices(c: CFunctions, setting: GpuSetting): 'cpu' | 'gpu' {
   }
   const gpus = [GGML_BACKEND_DEVICE_TYPE_GPU, GGML_BACKEND_DEVICE_TYPE_IGPU];
   if (gpus.some((type) => c.ggml_backend_dev_by_type(type) !== null)) return 'gpu';
-  if (setting === 'auto' || setting === 'off') return 'cpu';
-  throw new AtelierError('invalid_setting', { name: `ATELIER_GPU=${setting}`, reason: 'no such device was found' });
+  if (setting === 'auto' || setting === 'off' || kind === 'cpu') return 'cpu';
+  throw new AtelierError('invalid_setting', { name: `ATELIER_GPU=${setting}`, reason: whyNoDevice(kind, directory) });
 }
 
 /**
