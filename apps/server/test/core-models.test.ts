@@ -2,7 +2,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { writeTinyAdapter, writeTinyModel } from '@atelier/llama/testing';
+import { writeTinyAdapter, writeTinyBert, writeTinyModel } from '@atelier/llama/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createModels, type Models } from '../src/core/models/models.ts';
 import { type BlobStore, openBlobStore } from '../src/storage/blobs/blob-store.ts';
@@ -52,7 +52,16 @@ describe('base models', () => {
     await writeFile(path.join(directory, 'first', 'broken.gguf'), 'GGUF and no more');
     await writeFile(path.join(directory, 'first', 'notes.txt'), 'x');
     await register();
-    expect(await names()).toEqual(['chatty', 'encoder', 'plain', 'shared']);
+    await writeTinyBert(path.join(directory, 'second', 'reranker.gguf'), { pooling: 'rank' });
+    await register();
+    expect((await models.listBase(anyone)).map(({ name }) => name)).toEqual(['chatty', 'encoder', 'plain', 'shared']);
+    // These cannot be trained, but llama.cpp runs them.
+    expect(await names()).toEqual(['chatty', 'encoder', 'experts', 'plain', 'reranker', 'shared']);
+    expect(await models.get(anyone, 'experts')).toMatchObject({ kind: 'served', family: 'llama', context_length: 256 });
+    expect(await models.get(anyone, 'reranker')).toMatchObject({ kind: 'served', capabilities: { encoder: true } });
+    await expect(models.getBase(anyone, 'experts')).rejects.toMatchObject({ code: 'not_found' });
+    for (const name of ['experts', 'reranker']) await rm(path.join(directory, 'second', `${name}.gguf`));
+    await register();
     expect(await models.get(anyone, 'encoder')).toMatchObject({
       family: 'bert',
       chat: false,

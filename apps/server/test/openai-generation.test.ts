@@ -1,3 +1,5 @@
+import path from 'node:path';
+import { writeTinyBert } from '@atelier/llama/testing';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dataOf, openaiServer, type OpenaiServer } from './support/openai-server.ts';
@@ -349,6 +351,13 @@ describe('what other servers of this API have besides', () => {
         { ...first, document: undefined },
       ]);
       expect((await post('/v1/rerank', { ...asked, documents: [] })).body.error.param).toBe('documents');
+      // A model with a head for it, which no job could train, is served all the same.
+      await writeTinyBert(path.join(it_.server.directory, 'models', 'ranker.gguf'), { pooling: 'rank' });
+      await client.models.list();
+      const ranked = await post('/v1/rerank', { ...asked, model: 'ranker' });
+      expect(ranked.body.results.map(({ index }) => index).toSorted()).toEqual([0, 1, 2]);
+      expect(new Set(ranked.body.results.map(({ relevance_score }) => relevance_score)).size).toBe(3);
+      expect((await post('/v1/completions', { model: 'ranker', prompt: 'x' })).status).toBe(400);
     },
     limit,
   );

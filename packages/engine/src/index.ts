@@ -14,6 +14,7 @@ export type {
 } from './encode-request.ts';
 export type { FinishReason, GenerateEvent, TokenLogprob, Usage } from './generate-event.ts';
 export type { ChatMessage, GenerateRequest, LocalModelRef, ModelRef, RemoteModelRef } from './generate-request.ts';
+export { checkModel, type ModelFile } from './model-check.ts';
 export type { EngineLogger } from './logger.ts';
 export type { TokenCount, TokenizeRequest } from './tokenize-request.ts';
 export { createRemoteEngine, type RemoteEngine } from './remote/create-remote-engine.ts';

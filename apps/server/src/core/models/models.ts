@@ -1,6 +1,6 @@
 /**
- * Models: base models, which can be trained and deployed, those that jobs made, and those that other servers run. Base
- * models of the machine's model directories, and remote ones, belong to every workspace.
+ * Models: base models, which can be trained and deployed, others that are only served, those that jobs made, and those that
+ * other servers run. Models of the machine's model directories, and remote ones, belong to every workspace.
  */
 import path from 'node:path';
 import { parseReference } from '@atelier/hub';
@@ -156,8 +156,10 @@ export function createModels({
     const files = await modelFiles(directories);
     for (const [name, file] of files) {
       try {
-        const { family, contextLength, parameters, chat, capabilities } = await readModelFacts(file);
+        const { family, contextLength, parameters, chat, capabilities, untrainable } = await readModelFacts(file);
+        if (untrainable) logger.info({ model: name, reason: untrainable.message }, 'a model is served, not trained');
         const facts = {
+          kind: untrainable ? ('served' as const) : ('base' as const),
           family,
           context_length: contextLength,
           parameters,
@@ -167,7 +169,7 @@ export function createModels({
         };
         await database
           .insertInto('models')
-          .values({ id: newId('md'), workspace_id: null, name, kind: 'base', ...facts })
+          .values({ id: newId('md'), workspace_id: null, name, ...facts })
           .onConflict((conflict) => conflict.columns(['workspace_id', 'name']).doUpdateSet(facts))
           .execute();
       } catch (error) {
@@ -319,7 +321,8 @@ export function createModels({
      * @throws AtelierError `invalid_model_file`, `unsupported_model`
      */
     async arrived(model: Model, file: string): Promise<Model> {
-      const { family, contextLength, parameters, chat, capabilities } = await readModelFacts(file);
+      const { family, contextLength, parameters, chat, capabilities, untrainable } = await readModelFacts(file);
+      if (untrainable) throw untrainable;
       const name = path.basename(file, '.gguf');
       const made = await database
         .insertInto('models')

@@ -69,7 +69,7 @@ type Models = {
   workspace_id: string | null;
   name: string;
   family: string;
-  kind: 'base' | 'fine-tuned' | 'expected';
+  kind: 'base' | 'served' | 'fine-tuned' | 'expected';
   blob: string | null;
   path: string | null;
   context_length: number;
