@@ -9,63 +9,24 @@ import { writeTinyModel } from '@atelier/llama/testing';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { chatTemplate } from './support/chat-template.ts';
-import { startChild, type TestChild } from './support/child-process.ts';
 import { allGone, processesOf } from './support/processes.ts';
-import { temporaryDirectory } from './support/temporary-directory.ts';
+import { persistently, type ServerProcess, serverProcess } from './support/server-process.ts';
 
 const kills = Number(process.env['TEST_KILLS'] ?? 20);
 /** A job gives up after five failures of its trainer, and killing one is a failure. */
 const mostTrainerKills = 4;
 
-const stack = new AsyncDisposableStack();
-let directory: string;
-let server: TestChild;
-let base: string;
-let key: string;
-
-async function start(): Promise<void> {
-  server = startChild(path.join(import.meta.dirname, 'support/serve.ts'), {
-    ATELIER_DATA: directory,
-    ATELIER_PORT: '0',
-    ATELIER_GPU: 'off',
-    ATELIER_THREADS: '1',
-    ATELIER_LOG_LEVEL: 'silent',
-  });
-  const { value } = (await server.lines.next()) as IteratorResult<{ url: string; adminKey: string }>;
-  base = `${value.url}/emissary/v1`;
-  key = value.adminKey;
-}
-
+let server: ServerProcess;
 beforeAll(async () => {
-  directory = stack.use(await temporaryDirectory()).path;
-  await mkdir(path.join(directory, 'models'));
-  await writeTinyModel(path.join(directory, 'models', 'tiny.gguf'), { dim: 32, ff: 64, chatTemplate });
-  await start();
-});
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await stack.disposeAsync();
-});
-
-async function call<T>(method: string, url: string, body?: object): Promise<T> {
-  const response = await fetch(base + url, {
-    method,
-    headers: { 'x-api-key': key, ...(body && { 'content-type': 'application/json' }) },
-    ...(body && { body: JSON.stringify(body) }),
+  server = await serverProcess('serve.ts', {}, async (directory) => {
+    await mkdir(path.join(directory, 'models'));
+    await writeTinyModel(path.join(directory, 'models', 'tiny.gguf'), { dim: 32, ff: 64, chatTemplate });
   });
-  if (!response.ok) throw new Error(`${method} ${url}: ${response.status} ${await response.text()}`);
-  return (await response.json()) as T;
-}
+}, 120_000);
+afterAll(() => server[Symbol.asyncDispose]());
 
-/** Tries again while the server, or the model's process, is away. */
-async function persistently<T>(request: () => Promise<T>): Promise<T> {
-  for (const deadline = Date.now() + 30_000; ; await sleep(50)) {
-    try {
-      return await request();
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-    }
-  }
+async function call<T>(method: string, route: string, body?: object): Promise<T> {
+  return (await server.call(method, `/emissary/v1${route}`, body)).json() as Promise<T>;
 }
 
 type Job = { id: string; status: string; error?: string };
@@ -91,7 +52,7 @@ async function children(kind: 'runner' | 'trainer'): Promise<number[]> {
     .filter((line) => line.includes(entry))
     .map((line) => Number(line.split(':')[0]));
   const parents = await Promise.all(found.map((pid) => readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')));
-  return found.filter((_, i) => parents[i]!.includes(`PPid:\t${server.child.pid}\n`));
+  return found.filter((_, i) => parents[i]!.includes(`PPid:\t${server.pid()}\n`));
 }
 
 it(`loses nothing to ${kills} kills`, { timeout: 240_000 }, async () => {
@@ -102,8 +63,7 @@ it(`loses nothing to ${kills} kills`, { timeout: 240_000 }, async () => {
     JSON.stringify({ prompt: `Item ${i}?`, completion: `It is ${i % 5}.` }),
   );
   form.set('file', new Blob([rows.join('\n')]), 'rows.jsonl');
-  const upload = await fetch(`${base}${at}/datasets`, { method: 'POST', headers: { 'x-api-key': key }, body: form });
-  const dataset = ((await upload.json()) as { id: string }).id;
+  const { id: dataset } = await call<{ id: string }>('POST', `${at}/datasets`, form);
   const create = async (): Promise<string> =>
     (
       await persistently(() =>
@@ -152,8 +112,7 @@ it(`loses nothing to ${kills} kills`, { timeout: 240_000 }, async () => {
     } else if (victim === 'runner' && own[0] !== undefined) {
       process.kill(own[0], 'SIGKILL');
     } else {
-      await server[Symbol.asyncDispose]();
-      await start();
+      await server.kill();
     }
     acknowledged.push((await making).id);
     expect(await persistently(answer)).toMatchObject({ response: expected.response });
@@ -168,7 +127,6 @@ it(`loses nothing to ${kills} kills`, { timeout: 240_000 }, async () => {
   expect((await result(at, job)).equals(reference)).toBe(true);
   const projects = (await call<{ id: string }[]>('GET', '/projects')).map(({ id }) => id);
   expect(acknowledged.filter((id) => !projects.includes(id))).toEqual([]);
-  server.kill('SIGTERM');
-  expect(await server.exited).toBe(0);
-  await allGone(directory);
+  expect(await server.stop()).toBe(0);
+  await allGone(server.directory);
 });

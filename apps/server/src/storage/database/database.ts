@@ -1,5 +1,5 @@
 import { AtelierError } from '@atelier/errors';
-import { Kysely, PostgresDialect } from 'kysely';
+import { Kysely, PostgresDialect, type PostgresPool, type PostgresPoolClient } from 'kysely';
 import pg, { type PoolConfig } from 'pg';
 import type { Logger } from '../../logger.ts';
 import type { Tables } from './tables.ts';
@@ -28,6 +28,24 @@ function safeInteger(text: string): number {
 }
 
 /**
+ * The pool, asked through callbacks: promises of pg's own keep results from the quick collections until they are optimised,
+ * by when the heap has grown by 100 MB.
+ */
+function withCallbacks(pool: pg.Pool): PostgresPool {
+  return {
+    async connect() {
+      const client = await pool.connect();
+      const query = (text: string, values: readonly unknown[]) =>
+        new Promise<pg.QueryResult>((resolve, reject) =>
+          client.query(text, [...values], (error, result) => (error ? reject(error) : resolve(result))),
+        );
+      return { query, release: () => client.release() } as unknown as PostgresPoolClient;
+    },
+    end: () => pool.end(),
+  };
+}
+
+/**
  * Connects, and checks that the other side is PostgreSQL 15 or newer.
  * @throws AtelierError `database_unusable`
  */
@@ -44,7 +62,7 @@ export async function openDatabase(connection: PoolConfig, logger: Logger): Prom
     'error',
     (error) => pool.ending || logger.warn({ code: (error as { code?: string }).code }, 'a database connection broke'),
   );
-  const database = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  const database = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: withCallbacks(pool) }) });
   const close = async () => {
     await database.destroy();
     if (!pool.ending) await pool.end(); // kysely ends only a pool that it has used
