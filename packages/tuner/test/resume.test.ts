@@ -1,7 +1,7 @@
 /** Every method and every optimizer, run through and run with an interruption: the same bytes. */
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { writeTinyModel } from '@atelier/llama/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -88,6 +88,22 @@ describe('a run that was interrupted', () => {
     expect(resumed.sum).toBe(through.sum);
     expect(resumed.told).toEqual(through.told);
   });
+});
+
+it('a run that is resumed keeps the number of threads that it began with', { timeout: 120_000 }, async () => {
+  const directory = path.join(root, `run-${next++}`);
+  await writeRun(directory, model, { validation: [], hyperParameters: { steps: 3, batchTokens: 128 } });
+  const specFile = path.join(directory, 'spec.json');
+  const { threads: _, ...spec } = JSON.parse(await readFile(specFile, 'utf8')) as RunSpec;
+  await writeFile(specFile, JSON.stringify(spec));
+  const begun = availableParallelism() + 1; // as on a machine with another number of cores
+  using log = new EventLog(path.join(directory, 'events.jsonl'));
+  const plan = { totalSteps: 3, epochs: 1, rows: 0, tokensPerEpoch: 0, supervisedTokensPerEpoch: 0, truncatedRows: 0 };
+  const facts = { trainableParameters: 0, parameters: 0, bytes: 0, backend: 'CPU', blas: null, resumedFrom: 0 };
+  log.write({ type: 'plan', ...plan, ...facts, threads: begun });
+  expect(await trained(directory)).toBe('succeeded');
+  const plans = (await events(directory)).filter((event) => event.type === 'plan');
+  expect(plans.map((event) => event.threads)).toEqual([begun, begun]);
 });
 
 describe('the seed', () => {

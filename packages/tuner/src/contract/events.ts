@@ -25,6 +25,8 @@ export const runEventSchema = z.discriminatedUnion('type', [
     bytes: step,
     backend: z.string(),
     blas: z.string().nullable(),
+    /** Of the device; a resumed run keeps them, because a BLAS sums otherwise with others. */
+    threads: z.int().min(1).exactOptional(),
     resumedFrom: step,
   }),
   z.object({

@@ -187,7 +187,7 @@ export const runSpecSchema = z.strictObject({
   samples: samplesSchema.prefault({}),
   hyperParameters: hyperParametersSchema.prefault({}),
   seed: z.int().min(0).max(0xffff_ffff).default(0),
-  /** Native threads; absent: one per core. */
+  /** Native threads; absent: one for each core there is when the run begins. */
   threads: z.int().min(1).max(1024).optional(),
   /** Bytes that the run may take in all; absent: what is free when it starts. More is refused before it starts. */
   memoryLimit: z.int().min(1).optional(),

@@ -8,14 +8,16 @@ import type { Device } from './device.ts';
 import type { PreparedGemm } from './blas.ts';
 import type { Graph, Operators, Tensor } from './operators.ts';
 import type { Tape } from './tape.ts';
+import { ThreadChoice } from './thread-choice.ts';
 
-type Stretch = { readonly graph: Graph; readonly threads: number } | { readonly gemms: readonly PreparedGemm[] };
+/** `worthThreads`: more than one thread may be worth its waking. */
+type Stretch = { readonly graph: Graph; readonly worthThreads: boolean } | { readonly gemms: readonly PreparedGemm[] };
 
 /** Operators that only rename memory; computing them is a wasted wake-up of the thread pool. */
 const views = new Set(['NONE', 'RESHAPE', 'VIEW', 'PERMUTE', 'TRANSPOSE']);
 
 /** Numbers that a stretch must at least touch for a second thread to be worth its waking. */
-const worthThreads = 1 << 15;
+const leastForThreads = 1 << 15;
 
 export class Program implements Disposable {
   /** Bytes of intermediate values. */
@@ -24,11 +26,13 @@ export class Program implements Disposable {
   readonly #device: Device;
   readonly #allocator: Pointer<'ggml_gallocr'>;
   readonly #stretches: Stretch[];
+  readonly #threads: ThreadChoice;
 
   /** Plans `outputs` and the tape's roots, in that order. The tape's context must hold `graphSpace(nodes)` bytes more. */
   constructor(device: Device, tape: Tape, outputs: readonly Tensor[]) {
     const { c } = device;
     this.#device = device;
+    this.#threads = new ThreadChoice(device.threads);
     const size = maxNodes;
     const graph = c.ggml_new_graph_custom(tape.context, size, false);
     for (const output of outputs) c.ggml_set_output(output);
@@ -48,23 +52,28 @@ export class Program implements Disposable {
     }
     this.bytes = Number(c.ggml_gallocr_get_buffer_size(this.#allocator, 0));
     this.nodes = Number(c.ggml_graph_n_nodes(graph));
-    this.#stretches = tape.blas ? cut(device, tape, graph, this.nodes) : [{ graph, threads: device.threads }];
+    this.#stretches = tape.blas ? cut(device, tape, graph, this.nodes) : [{ graph, worthThreads: true }];
     if (!tape.blas) requireSupport(device, graph, this.nodes);
   }
 
   /** Computes every node. Blocks; a training process has nothing else to do meanwhile. */
   run(): void {
     const { c, backend, blas, isCpu } = this.#device;
+    const threads = this.#threads.next();
+    let ms = 0;
     for (const stretch of this.#stretches) {
       if ('gemms' in stretch) {
         for (const gemm of stretch.gemms) blas!.run(gemm);
       } else {
-        if (isCpu) c.ggml_backend_cpu_set_n_threads(backend, stretch.threads);
+        if (isCpu) c.ggml_backend_cpu_set_n_threads(backend, stretch.worthThreads ? threads : 1);
+        const from = performance.now();
         const status = c.ggml_backend_graph_compute(backend, stretch.graph);
+        if (stretch.worthThreads) ms += performance.now() - from;
         if (status !== 0)
           throw new AtelierError('training_failed', { reason: `${this.#device.name} returned status ${status}` });
       }
     }
+    this.#threads.observe(threads, ms);
   }
 
   get stretches(): number {
@@ -95,7 +104,7 @@ function cut(device: Device, tape: Tape, graph: Graph, count: number): Stretch[]
     if (run.length === 0) return;
     const part = c.ggml_new_graph_custom(tape.context, run.length, false);
     for (const node of run) c.ggml_graph_add_node(part, node);
-    stretches.push({ graph: part, threads: touched < worthThreads ? 1 : device.threads });
+    stretches.push({ graph: part, worthThreads: touched >= leastForThreads });
     run = [];
     touched = 0;
   };

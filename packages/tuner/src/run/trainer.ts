@@ -44,7 +44,8 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
   const { spec, specHash, baseModel, base } = run;
   const h = spec.hyperParameters;
 
-  using device = Device.open({ gpu: spec.gpu, threads: spec.threads });
+  const begun = log.past.find((event) => event.type === 'plan');
+  using device = Device.open({ gpu: spec.gpu, threads: spec.threads ?? begun?.threads });
   const lora = loraOptions(spec);
   using weights = Weights.reserve(device, baseModel, base, lora);
   const setting = settingOf(run, device, weights);
@@ -106,6 +107,7 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
     bytes: memory.total,
     backend: device.name,
     blas: device.blas?.name ?? null,
+    threads: device.threads,
     resumedFrom: step,
   });
   log.write({ type: 'state', state: 'running' });
