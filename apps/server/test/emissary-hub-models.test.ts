@@ -59,10 +59,42 @@ it('train it, keep it as a base model, and fetch a commit once', async () => {
   expect(hub.asked).toHaveLength(asked);
 });
 
-it('fail with the reason where the hub does not give it', async () => {
-  const job = await ended(await start('org/absent'));
+const expected = async () =>
+  await server.database.selectFrom('models').select('id').where('kind', '=', 'expected').execute();
+
+it('fail with the reason where the hub does not give it, and leave nothing when they are deleted', async () => {
+  const id = await start('org/absent');
+  const job = await ended(id);
   expect(job.status).toBe('Failed');
   expect(JSON.stringify(job)).toContain('no such model');
+  expect(await expected()).toHaveLength(1);
+  expect((await server.call('DELETE', `${at}/training-jobs/${id}`)).statusCode).toBe(204);
+  expect(await expected()).toEqual([]);
+});
+
+it('wait for a hub that cannot be reached, and go on when it is back', async () => {
+  hub.away = true;
+  const id = await start('org/model');
+  const tried = () =>
+    server.database.selectFrom('training_jobs').select(['state', 'failures']).where('id', '=', id).execute();
+  await eventually(tried, ([job]) => job!.failures > 0);
+  expect((await jobOf(id)).status).toBe('Pending');
+  hub.away = false;
+  expect((await ended(id)).status).toBe('Success');
+});
+
+it('leave nothing when their project is deleted', async () => {
+  const own = (await server.call('POST', '/emissary/v1/projects', {})).json().id as string;
+  const job = { base_model: 'HF_MODEL', hf_model_link: 'org/absent', train_dataset_id: await uploadRows(server, own) };
+  const made = await server.call('POST', `/emissary/v1/projects/${own}/training-jobs`, job);
+  const url = `/emissary/v1/projects/${own}/training-jobs/${made.json().id}`;
+  await eventually(
+    async () => (await server.call('GET', url)).json(),
+    ({ status }) => status === 'Failed',
+  );
+  expect(await expected()).toHaveLength(1);
+  expect((await server.call('DELETE', `/emissary/v1/projects/${own}`)).statusCode).toBe(204);
+  expect(await expected()).toEqual([]);
 });
 
 it('are cancelled while it comes', async () => {

@@ -173,6 +173,24 @@ describe('a worker', () => {
     expect(attempts).toBe(2);
   });
 
+  it('has more patience with a hub that cannot be reached', async () => {
+    await insertTrainingJob(handle.database, 'tr-1', { failures: 10 });
+    await using _worker = startWorker(
+      async () => {
+        throw new AtelierError('hub_unavailable', { host: 'hub', reason: 'ECONNREFUSED' });
+      },
+      { pollMs: 100 },
+    );
+    await until(async () => (await job('tr-1')).failures === 11);
+    expect((await job('tr-1')).state).toBe('queued');
+    await handle.database.updateTable('training_jobs').set({ lease_expires_at: null }).execute();
+    await until(async () => (await job('tr-1')).state === 'failed');
+    expect((await job('tr-1')).error).toMatchObject({
+      code: 'hub_unavailable',
+      message: 'The model hub hub cannot be reached: ECONNREFUSED',
+    });
+  });
+
   it('gives up at once after an error that cannot pass', async () => {
     await insertTrainingJob(handle.database, 'tr-1');
     await using _worker = startWorker(async () => {

@@ -19,6 +19,8 @@ export type HubDouble = AsyncDisposable & {
   cutAfter: number[];
   /** Between pieces of 1,000 bytes. */
   slowMs: number;
+  /** Breaks connections off without an answer. */
+  away: boolean;
   /** What the list says of a file, where it is not the truth. */
   lies: Map<string, string>;
 };
@@ -29,12 +31,14 @@ export async function hubDouble(files: Record<string, Buffer>): Promise<HubDoubl
     files: new Map(Object.entries(files)),
     cutAfter: [],
     slowMs: 0,
+    away: false,
     lies: new Map(),
   };
   const store = await listening((request, response) => void fromStore(request, response));
   const hub = await listening(fromHub);
 
   function fromHub(request: IncomingMessage, response: ServerResponse): void {
+    if (double.away) return void request.socket.destroy();
     const url = new URL(request.url!, hub.url);
     const { authorization } = request.headers;
     if (double.token !== undefined && authorization !== `Bearer ${double.token}`)

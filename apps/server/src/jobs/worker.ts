@@ -25,8 +25,8 @@ export type WorkerOptions = {
 
 /** Looks for work this often when nothing wakes it: bounds what a lost notification or a dead replica costs. */
 const POLL_MS = 2000;
-/** Attempts that may end with an error that might not come again. */
-const MAX_FAILURES = 5;
+/** Attempts that may end with an error that might not come again. A model hub may be back in minutes: with the pauses between, these are six. */
+const mostFailures = ({ code }: AtelierError): number => (code === 'hub_unavailable' ? 12 : 5);
 const MAX_PAUSE_SECONDS = 60;
 
 /** Starts to take and work on jobs. Disposing tells those under way that the server stops, and waits for them. */
@@ -93,7 +93,7 @@ export function createWorker(options: WorkerOptions): AsyncDisposable {
   }
 
   async function giveUpOrRetry(lease: Lease, error: AtelierError): Promise<void> {
-    const final = !error.retryable || lease.failures + 1 >= MAX_FAILURES;
+    const final = !error.retryable || lease.failures + 1 >= mostFailures(error);
     events.jobFailed({ kind: topic, id: lease.id, code: error.code, final });
     logger.warn({ err: error, id: lease.id }, 'a job failed');
     if (final) await options.fail(lease, error);

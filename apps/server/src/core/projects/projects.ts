@@ -3,6 +3,7 @@ import { AtelierError } from '@atelier/errors';
 import type { Database } from '../../storage/database/database.ts';
 import type { Identity } from '../access/access.ts';
 import { isFinished as isDeploymentFinished } from '../deployments/states.ts';
+import { forgetExpected } from '../models/forget-expected.ts';
 import { newId } from '../new-id.ts';
 import { defaultProject } from './default-project.ts';
 import { orConflict } from '../stale-reference.ts';
@@ -54,7 +55,7 @@ export function createProjects(database: Database) {
         await transaction.selectFrom('projects').select('id').where('id', '=', id).forUpdate().execute();
         const jobs = await transaction
           .selectFrom('training_jobs')
-          .select('state')
+          .select(['state', 'base_model'])
           .where('project_id', '=', id)
           .forUpdate()
           .execute();
@@ -72,6 +73,8 @@ export function createProjects(database: Database) {
         }
         await transaction.deleteFrom('deployments').where('project_id', '=', id).execute();
         await transaction.deleteFrom('training_jobs').where('project_id', '=', id).execute();
+        const bases = jobs.map(({ base_model }) => base_model);
+        await forgetExpected(transaction, bases);
         await transaction.deleteFrom('datasets').where('project_id', '=', id).execute();
         await transaction.deleteFrom('projects').where('id', '=', id).execute();
       });

@@ -10,6 +10,7 @@ import type { Identity } from '../access/access.ts';
 import type { Datasets } from '../datasets/datasets.ts';
 import { afterRow } from '../after-row.ts';
 import { isId, isUuid } from '../is-id.ts';
+import { forgetExpected } from '../models/forget-expected.ts';
 import type { Model } from '../models/models.ts';
 import { newId } from '../new-id.ts';
 import { requireProject } from '../projects/require-project.ts';
@@ -379,13 +380,14 @@ export function createTrainingJobs({ database, datasets, wake, seal, reportingUr
       const removal = database.transaction().execute(async (transaction) => {
         const job = await transaction
           .selectFrom('training_jobs')
-          .select('state')
+          .select(['state', 'base_model'])
           .where('id', '=', id)
           .forUpdate()
           .executeTakeFirst();
         if (job && !isFinished(job.state))
           throw new AtelierError('conflict', { reason: 'The training job is active: cancel it first' });
         await transaction.deleteFrom('training_jobs').where('id', '=', id).execute();
+        if (job) await forgetExpected(transaction, [job.base_model]);
       });
       await orConflict(removal, 'A deployment uses this training job: delete the deployment first');
     },
