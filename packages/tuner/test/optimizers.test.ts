@@ -5,10 +5,11 @@ import { Device } from '../src/graph/device.ts';
 import { download, Memory, upload } from '../src/graph/memory.ts';
 import { Optimizer } from '../src/optimizers/optimizer.ts';
 import { learningRate, warmupSteps } from '../src/schedule.ts';
+import { devices } from './devices.ts';
 
 let device: Device;
 beforeAll(() => {
-  device = Device.open({ gpu: 'off', threads: 1 });
+  device = Device.open(devices.findLast(({ there }) => there)!.options);
 });
 afterAll(() => device[Symbol.dispose]());
 
