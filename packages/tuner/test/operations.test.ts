@@ -26,9 +26,7 @@ import { gradientError } from './gradients.ts';
 /** F32 central differences at this step are good to a few parts in a thousand. */
 const tolerance = 8e-3;
 
-describe.each(devices)('gradients with products on $products', ({ options, there }) => {
-  if (!there) return it.skip('not in this process');
-
+describe.each(devices)('gradients with products on $products', ({ options }) => {
   let device: Device;
   beforeAll(() => {
     device = Device.open(options);

@@ -9,7 +9,7 @@ import { devices } from './devices.ts';
 
 let device: Device;
 beforeAll(() => {
-  device = Device.open(devices.findLast(({ there }) => there)!.options);
+  device = Device.open(devices.at(-1)!.options);
 });
 afterAll(() => device[Symbol.dispose]());
 

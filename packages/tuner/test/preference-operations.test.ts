@@ -13,9 +13,7 @@ import { gradientError } from './gradients.ts';
 
 const tolerance = 8e-3;
 
-describe.each(devices)('gradients with products on $products', ({ options, there }) => {
-  if (!there) return it.skip('not in this process');
-
+describe.each(devices)('gradients with products on $products', ({ options }) => {
   let device: Device;
   beforeAll(() => {
     device = Device.open(options);
