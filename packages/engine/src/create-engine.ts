@@ -1,6 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os';
 import path from 'node:path';
 import { AtelierError } from '@atelier/errors';
+import { abortable } from './abortable.ts';
 import { Admission } from './admission.ts';
 import { Deadline } from './deadline.ts';
 import { encodeAll } from './encode.ts';
@@ -129,7 +130,7 @@ class LocalEngine implements Engine {
     const leave = await this.#admission.enter(owner, stop);
     try {
       using lease = await this.#slot(model.path).lease(model.adapter?.path, stop);
-      const { generation, calls } = this.#outputs.plan(rest, lease.file.chatTemplate);
+      const { generation, calls } = await abortable(this.#outputs.plan(rest, lease.file.chatTemplate), stop);
       const events = streamFrom(lease.process, { ...generation, owner, adapter: model.adapter }, stop);
       yield* calls ? eventsWithCalls(events, calls) : events;
     } finally {
@@ -204,7 +205,7 @@ class LocalEngine implements Engine {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping.abort(new AtelierError('shutting_down'));
-    await Promise.all([...this.#slots.values()].map((slot) => slot[Symbol.asyncDispose]()));
+    await Promise.all([this.#outputs, ...this.#slots.values()].map((part) => part[Symbol.asyncDispose]()));
   }
 
   #stopOn(...signals: (AbortSignal | undefined)[]): AbortSignal {

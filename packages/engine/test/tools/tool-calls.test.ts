@@ -82,7 +82,7 @@ test('the starter calls the tool that a question needs, by itself', async () => 
   expectCalls(answer);
   expect(answer.calls).toMatchObject([{ name: 'get_weather' }]);
   expect(JSON.parse(answer.calls[0]!.arguments)).toMatchObject({ city: 'Paris' });
-}, 60_000);
+}, 180_000);
 
 test('with `auto` an answer stays an answer, and with `none` no tool is seen', async () => {
   const greeting = await reply({ toolChoice: 'auto' }, 'Hello!');
@@ -94,11 +94,11 @@ test('with `auto` an answer stays an answer, and with `none` no tool is seen', a
     input: { kind: 'chat', messages: [{ role: 'user', content: 'What is the weather in Paris?' }] },
   });
   expect(none.text).toBe(without.text);
-}, 60_000);
+}, 180_000);
 
 test.for(['required', 'any'] as const)(
   'with `%s` it calls a tool whatever it is asked, hot or cold',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async (toolChoice) => {
     expectCalls(await reply({ toolChoice }, 'Hello!'));
     for (const seed of [1, 2, 3]) {
@@ -134,13 +134,13 @@ test('ids follow from the seed; each choice has its calls', async () => {
   ]);
   const begun = events.filter((event) => event.type === 'tool_call' && 'name' in event && event.index === 0);
   expect(new Set(begun.map((event) => (event as { id: string }).id)).size).toBe(2);
-}, 60_000);
+}, 180_000);
 
 test('a call that is cut is told as cut', async () => {
   const { reason, calls } = await reply({ toolChoice: { name: 'get_weather' }, maxTokens: 30 });
   expect(reason).toBe('length');
   expect(calls.length).toBeLessThanOrEqual(1);
-}, 60_000);
+}, 180_000);
 
 test('a call or an answer of a given form', async () => {
   const responseFormat = {
@@ -150,7 +150,7 @@ test('a call or an answer of a given form', async () => {
   const answer = await reply({ toolChoice: 'auto', responseFormat }, 'Hello!');
   if (answer.calls.length > 0) expectCalls(answer);
   else expect(isValid(responseFormat.schema, answer.text)).toBe(true);
-}, 60_000);
+}, 180_000);
 
 test('a model whose template knows no tools is told about them in words, and about the calls that were', async () => {
   const chatTemplate = '{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}';
@@ -169,7 +169,7 @@ test('a model whose template knows no tools is told about them in words, and abo
   const told = await prompt('auto');
   expect(told).toBeGreaterThan((await prompt('none')) + 200);
   expectCalls(await reply({ model, toolChoice: 'required', maxTokens: 3000, sampling: { temperature: 1, seed: 1 } }));
-}, 60_000);
+}, 180_000);
 
 // The tiny vocabulary has no tokens for the marks of other families, so there they are text; random weights obey as well.
 const templates = {
@@ -182,7 +182,7 @@ const templates = {
 
 test.for(Object.entries(templates))(
   'a random model writes calls in the form of %s',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async ([name, marks]) => {
     const chatTemplate = `{# ${marks.replaceAll('{}', '')} #}{% for m in messages %}{{ m.content }}{% endfor %}`;
     const model = { path: await models.model(`${name}.gguf`, { context: 4096, chatTemplate }) };
