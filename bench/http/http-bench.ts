@@ -45,14 +45,22 @@ export async function httpBench(args: readonly string[]): Promise<void> {
       { name: 'chat', ...whole, request: request('POST /mistral/v1/chat/completions', post, chat) },
     ];
     console.log(`${new Date().toISOString()}, ${cpus()[0]?.model}, ${rate} requests a second for ${seconds} s\n`);
-    console.log('| round | what | p50 ms | p99 | p99.9 | most | generator late p99 | processor ms a request | load |');
-    console.log(`|${' --- |'.repeat(9)}`);
+    console.log(
+      '| round | what | p50 ms | p99 | p99.9 | most | refused | generator late p99 | processor ms a request | load |',
+    );
+    console.log(`|${' --- |'.repeat(10)}`);
     for (let round = 0; round <= Number(values.rounds); round++)
       for (const { name, pid, port, request } of contenders) {
         const before = processorSeconds(pid);
-        const { took, late } = await measured({ port, request, rate, seconds });
+        const { took, late, refused } = await measured({ port, request, rate, seconds });
         const processor = ((processorSeconds(pid) - before) * 1000) / took.length;
-        const row = [round, name, ...[0.5, 0.99, 0.999, 1].map((share) => quantile(took, share)), quantile(late, 0.99)];
+        const row = [
+          round,
+          name,
+          ...[0.5, 0.99, 0.999, 1].map((share) => quantile(took, share)),
+          refused,
+          quantile(late, 0.99),
+        ];
         // The first is to warm up.
         if (round > 0) console.log(`| ${[...row, processor.toFixed(3), loadavg()[0]!.toFixed(1)].join(' | ')} |`);
       }

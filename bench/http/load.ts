@@ -15,8 +15,11 @@ export type Load = {
   seconds: number;
 };
 
-/** Milliseconds of each request from when it was due, ascending, and how late the generator itself was with it. */
-export type Measured = { took: number[]; late: number[] };
+/**
+ * Milliseconds of each request from when it was due, ascending, and how late the generator itself was with it; how many
+ * were refused because too many were waiting.
+ */
+export type Measured = { took: number[]; late: number[]; refused: number };
 
 /** Connections open from the beginning; where all are busy, there will be one more. */
 const connections = 16;
@@ -50,7 +53,8 @@ class Connection {
     this.#text += chunk;
     const head = this.#text.indexOf('\r\n\r\n');
     if (head < 0) return;
-    if (!this.#text.startsWith('HTTP/1.1 200 ')) fail(new Error(this.#text));
+    if (this.#text.startsWith('HTTP/1.1 429 ')) measured.refused++;
+    else if (!this.#text.startsWith('HTTP/1.1 200 ')) fail(new Error(this.#text));
     const length = /\r\ncontent-length: (\d+)\r\n/i.exec(this.#text)?.[1];
     if (this.#text.length < head + 4 + Number(length)) return;
     this.#text = '';
@@ -70,8 +74,8 @@ function fail(error: Error): never {
   process.exit(1);
 }
 
+const measured: Measured = { took: [], late: [], refused: 0 };
 idle.push(...(await Promise.all(Array.from({ length: connections }, open))));
-const measured: Measured = { took: [], late: [] };
 const { promise, resolve } = Promise.withResolvers<void>();
 const total = rate * seconds;
 const start = performance.now() + 10;
@@ -89,5 +93,5 @@ for (let sent = 0; sent < total;) {
 }
 await promise;
 for (const connection of idle) connection.close();
-for (const values of Object.values(measured)) values.sort((a, b) => a - b);
+for (const values of [measured.took, measured.late]) values.sort((a, b) => a - b);
 console.log(JSON.stringify(measured));

@@ -5,13 +5,13 @@
  */
 import { type DestinationStream, type Logger, pino } from 'pino';
 
-import { createLogDestination } from './log-destination.ts';
+import { LogDestination } from './log-destination.ts';
 
 export type { Logger } from 'pino';
 
 export type Loggers = ReturnType<typeof createLoggers>;
 
-export function createLoggers(level: string, destination: DestinationStream = createLogDestination()) {
+export function createLoggers(level: string, destination: DestinationStream = new LogDestination()) {
   const root: Logger = pino(
     {
       level,

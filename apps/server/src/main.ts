@@ -53,7 +53,7 @@ import { createApp, type RouteEntry } from './http/app.ts';
 import { createLeases } from './jobs/leases.ts';
 import { createWake } from './jobs/wake.ts';
 import { createWorker } from './jobs/worker.ts';
-import { addLogMetrics, createLogDestination } from './log-destination.ts';
+import { addLogMetrics, LogDestination } from './log-destination.ts';
 import { createLoggers, type Loggers } from './logger.ts';
 import { createFetchUrl } from './outbound/fetch-url.ts';
 import { openStorage } from './storage/open-storage.ts';
@@ -83,7 +83,7 @@ export type Server = AsyncDisposable & {
  */
 export async function startServer(config: Config, overrides: Overrides = {}): Promise<Server> {
   process.umask(0o077); // whatever is written here is for this user alone
-  const log = createLogDestination();
+  const log = new LogDestination();
   const loggers = overrides.loggers ?? createLoggers(config.logLevel, log);
   const registry = new Registry();
   addLogMetrics(registry, log);

@@ -1,9 +1,9 @@
 /** Logs lines of 200 bytes, as many as the first argument says, and tells on standard output when all are given. */
-import { createLogDestination } from '../../src/log-destination.ts';
+import { LogDestination } from '../../src/log-destination.ts';
 import { createLoggers } from '../../src/logger.ts';
 
 const [lines = '0', end = ''] = process.argv.slice(2);
-const log = createLogDestination();
+const log = new LogDestination();
 const { http: logger } = createLoggers('info', log);
 for (let number = 0; number < Number(lines); number++) logger.info({ number, filler: 'x'.repeat(100) }, 'line');
 console.log(log.dropped);
