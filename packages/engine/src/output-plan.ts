@@ -7,7 +7,8 @@ import type { OutputForm, OutputGrammar } from './output-grammar.ts';
 import type { CallEventsOptions } from './tools/call-events.ts';
 import type { ToolChoice } from './tools/tool-choice.ts';
 import { knowsTools, toolsAsText } from './tools/tools-as-text.ts';
-import { toolFormatOf, visibleTokensOf } from './tools/tool-format.ts';
+import { parameterMeanings } from './tools/parameter-values.ts';
+import { hasParameters, toolFormatOf, visibleTokensOf } from './tools/tool-format.ts';
 
 type Request = Omit<z.output<typeof generateRequestSchema>, 'model' | 'owner' | 'timeoutMs'>;
 type Generation = z.output<typeof generationSchema>;
@@ -49,7 +50,11 @@ export class OutputPlanner implements AsyncDisposable {
     const visibleTokens = [...new Set([...generation.visibleTokens, ...visibleTokensOf(format)])];
     return {
       generation: { ...made, input: promptOf(input, chatTemplate), visibleTokens },
-      calls: { format, seed: generation.sampling.seed },
+      calls: {
+        format,
+        seed: generation.sampling.seed,
+        ...(hasParameters(format) && { meanings: parameterMeanings(tools) }),
+      },
     };
   }
 

@@ -9,7 +9,7 @@ import { at, child, refuse, type Branch, type SchemaNode } from './schema-node.t
 const maxKeyLength = 64;
 
 type Value = (nodes: readonly SchemaNode[]) => Expression;
-type Property = { name: string; required: boolean; value: Expression };
+export type Property<T = Expression> = { name: string; required: boolean; value: T };
 
 /**
  * Objects of schemas: the declared properties in their order, then others. Others are generated where
@@ -76,7 +76,8 @@ function members(
   return start;
 }
 
-function propertiesOf(branch: Branch, value: Value): Property[] {
+/** The declared properties of a branch in their order, then those that are only required, each with what `value` makes of its schemas. */
+export function propertiesOf<T>(branch: Branch, value: (nodes: readonly SchemaNode[]) => T): Property<T>[] {
   const schemas = branch.map((node) => node.schema as Record<string, unknown>);
   const required = new Set(schemas.flatMap((schema) => (schema['required'] as string[] | undefined) ?? []));
   const names = new Set(schemas.flatMap((schema) => Object.keys((schema['properties'] as object | undefined) ?? {})));

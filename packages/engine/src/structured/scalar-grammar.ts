@@ -1,7 +1,7 @@
 /** Strings and numbers of schemas. */
 import { matches } from '../gbnf/match.ts';
 import { never, repeat, rule, sequence, text, type Expression } from '../gbnf/grammar.ts';
-import { jsonString } from './json-text.ts';
+import { jsonString, literal } from './json-text.ts';
 import { integerRange, numberRange, type NumberBounds } from './number-range.ts';
 import { lengthsOf, parsePattern } from './pattern.ts';
 import { at, refuse, type Branch, type SchemaNode } from './schema-node.ts';
@@ -40,20 +40,32 @@ export function countsOf(branch: Branch, minKeyword: string, maxKeyword: string)
   return [min?.value ?? 0, max === undefined || max.value >= unreachable ? Infinity : max.value];
 }
 
-export function stringOf(branch: Branch): Expression {
+/** How strings are written: any one, one of so many characters, one whose content is a text of an expression, a given one. */
+export type StringWriter = {
+  free: Expression;
+  bounded: (min: number, max: number) => Expression;
+  content: (expression: Expression) => Expression;
+  exact: (value: string) => Expression;
+};
+
+export const jsonStrings: StringWriter = {
+  free: rule('string'),
+  bounded: (min, max) => sequence(text('"'), repeat(rule('char'), min, max), text('"')),
+  content: jsonString,
+  exact: literal,
+};
+
+export function stringOf(branch: Branch, strings: StringWriter): Expression {
   const [min, max] = countsOf(branch, 'minLength', 'maxLength');
   const content = contentOf(branch);
-  if (!content) {
-    if (min === 0 && max === Infinity) return rule('string');
-    return sequence(text('"'), repeat(rule('char'), min, max), text('"'));
-  }
+  if (!content) return min === 0 && max === Infinity ? strings.free : strings.bounded(min, max);
   const { expression, node, keyword } = content;
   const [shortest, longest] = lengthsOf(expression);
   if (shortest > max || longest < min) return never;
   if (shortest < min || longest > max) {
     refuse(node, keyword, 'it cannot be enforced together with minLength or maxLength; say the length in a pattern');
   }
-  return jsonString(expression);
+  return strings.content(expression);
 }
 
 /** Says of strings whether the keywords about strings allow them. */

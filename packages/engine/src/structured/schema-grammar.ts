@@ -8,7 +8,7 @@ import { allowedKinds, generatedKinds, keywordsOf, kindsOfValue, valuesOfAll, ty
 import type { TypeName } from './keywords.ts';
 import { objectOf } from './object-grammar.ts';
 import { refuse, unsupported, type Branch, type SchemaNode } from './schema-node.ts';
-import { numberAllows, numberOf, stringOf, stringTest } from './scalar-grammar.ts';
+import { jsonStrings, numberAllows, numberOf, stringOf, stringTest, type StringWriter } from './scalar-grammar.ts';
 
 /** Schemas and properties in all alternatives together; beyond, the schema combines too much. */
 const maxWork = 50_000;
@@ -46,24 +46,32 @@ export class SchemaGrammar {
     return rule(name);
   };
 
+  /** The same outside of JSON, with strings as they are written there; whatever is no string is JSON. */
+  written(nodes: readonly SchemaNode[], strings: StringWriter): Expression {
+    if (nodes.some(({ schema }) => schema === false)) return never;
+    const objects = nodes.filter((node) => typeof node.schema === 'object');
+    if (objects.length === 0) return strings.free;
+    return choice(...branchesOf(objects).map((branch) => this.#branch(branch, strings)));
+  }
+
   #id(schema: object): number {
     const id = this.#ids.get(schema) ?? this.#count++;
     this.#ids.set(schema, id);
     return id;
   }
 
-  #branch(branch: Branch): Expression {
+  #branch(branch: Branch, strings = jsonStrings): Expression {
     const values = valuesOfAll(branch);
-    if (values) return this.#values(branch, values);
+    if (values) return this.#values(branch, values, strings);
     const kinds = generatedKinds(branch);
     const anyNumber = kinds.has('number');
     const options = [...kinds]
       .filter((kind) => kind !== 'integer' || !anyNumber)
-      .map((kind) => this.#kind(branch, kind));
+      .map((kind) => this.#kind(branch, kind, strings));
     return choice(...options);
   }
 
-  #kind(branch: Branch, kind: TypeName): Expression {
+  #kind(branch: Branch, kind: TypeName, strings: StringWriter): Expression {
     switch (kind) {
       case 'null':
       case 'boolean':
@@ -72,7 +80,7 @@ export class SchemaGrammar {
       case 'number':
         return numberOf(branch, kind);
       case 'string':
-        return stringOf(branch);
+        return stringOf(branch, strings);
       case 'array':
         return this.#builder.define(arrayOf(branch, this.value, (definition) => this.#builder.define(definition)));
       case 'object':
@@ -81,7 +89,7 @@ export class SchemaGrammar {
   }
 
   /** `enum` and `const`: those of the values that the other keywords allow. */
-  #values(branch: Branch, values: Values): Expression {
+  #values(branch: Branch, values: Values, strings: StringWriter): Expression {
     const kinds = allowedKinds(branch);
     const stringAllows = stringTest(branch);
     const allowed = [...values.values()].filter((value) => {
@@ -91,7 +99,7 @@ export class SchemaGrammar {
       requireFree(branch, value);
       return true;
     });
-    return choice(...allowed.map(literal));
+    return choice(...allowed.map((value) => (typeof value === 'string' ? strings.exact(value) : literal(value))));
   }
 }
 

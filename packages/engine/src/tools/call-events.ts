@@ -1,10 +1,12 @@
 import type { GenerateEvent } from '../generate-event.ts';
 import { callId } from './call-id.ts';
 import { CallParser, type Piece } from './call-parser.ts';
+import type { ParameterMeanings } from './parameter-values.ts';
 import type { ToolFormat } from './tool-format.ts';
 
 export type CallEventsOptions = {
   format: ToolFormat;
+  meanings?: ParameterMeanings;
   /** The ids of the calls follow from it; absent: random ones. */
   seed: number | undefined;
 };
@@ -14,12 +16,12 @@ type Choice = { parser: CallParser; ids: string[] };
 /** Events of a generation with the calls of tools in its texts as events of their own. */
 export async function* eventsWithCalls(
   events: AsyncIterable<GenerateEvent>,
-  { format, seed }: CallEventsOptions,
+  { format, meanings, seed }: CallEventsOptions,
 ): AsyncGenerator<GenerateEvent, void, void> {
   const choices = new Map<number, Choice>();
   for await (const event of events) {
     const { choice } = event;
-    const state = choices.get(choice) ?? { parser: new CallParser(format), ids: [] };
+    const state = choices.get(choice) ?? { parser: new CallParser(format, meanings), ids: [] };
     choices.set(choice, state);
     const toEvent = (piece: Piece): GenerateEvent => {
       if (piece.type === 'text') return { type: 'text', choice, text: piece.text };

@@ -1,4 +1,5 @@
-import type { Part, ToolFormat } from './tool-format.ts';
+import { type ParameterMeanings, parameterValue } from './parameter-values.ts';
+import { parameterMarks, type Part, type ToolFormat } from './tool-format.ts';
 
 export type Piece =
   | { type: 'text'; text: string }
@@ -14,6 +15,7 @@ export type Piece =
  */
 export class CallParser {
   readonly #format: ToolFormat;
+  readonly #meanings: ParameterMeanings;
   /** Beginning of the first call. */
   readonly #mark: string;
   #mode: 'start' | 'text' | 'call' | 'between' | 'plain';
@@ -33,8 +35,10 @@ export class CallParser {
   #calls = 0;
   #pieces: Piece[] = [];
 
-  constructor(format: ToolFormat) {
+  /** `meanings` are for formats with an element for each argument. */
+  constructor(format: ToolFormat, meanings: ParameterMeanings = new Map()) {
     this.#format = format;
+    this.#meanings = meanings;
     this.#mark = [...format.open, ...format.call][0] as string;
     this.#mode = this.#marks ? 'text' : 'start';
   }
@@ -127,6 +131,7 @@ export class CallParser {
       this.#raw += this.#take(1);
       if (++this.#matched === part.length) this.#next();
     } else if (part.is === 'arguments') return this.#arguments(char);
+    else if (part.is === 'parameters') return this.#parameters();
     else if (part.is === 'space' ? !/\s/.test(char) : char === (this.#parts[1] as string)[0]) this.#next();
     else {
       if (part.is === 'name') this.#name += char;
@@ -146,6 +151,52 @@ export class CallParser {
     this.#raw = '';
     if (end !== undefined) this.#next();
     return true;
+  }
+
+  /** Takes what elements are complete; an argument is passed on as a whole. */
+  #parameters(): boolean {
+    if (this.#name === '') return this.#noCall();
+    const space = /^\s*/.exec(this.#held)![0].length;
+    const rest = this.#held.slice(space);
+    const [open, named, close] = parameterMarks;
+    const end = this.#parts[1] as string;
+    if (rest.startsWith(end)) {
+      this.#take(space);
+      this.#argument(this.#certain ? '}' : '{}');
+      this.#next();
+      return true;
+    }
+    if (!rest.startsWith(open)) return open.startsWith(rest) || end.startsWith(rest) ? false : this.#brokenOff(space);
+    const nameEnd = rest.indexOf(named);
+    const valueEnd = nameEnd < 0 ? -1 : rest.indexOf(close, nameEnd);
+    if (valueEnd < 0) return false;
+    const name = rest.slice(open.length, nameEnd);
+    // A line break on each side belongs to the form.
+    const written = rest
+      .slice(nameEnd + named.length, valueEnd)
+      .replace(/^\n/, '')
+      .replace(/\n$/, '');
+    const value = parameterValue(written, this.#meanings.get(this.#name)?.get(name));
+    this.#argument(`${this.#certain ? ', ' : '{'}${JSON.stringify(name)}: ${value}`);
+    this.#take(space + valueEnd + close.length);
+    return true;
+  }
+
+  /** Some of the text of the arguments; the first of them makes it a call. */
+  #argument(text: string): void {
+    if (!this.#certain) this.#pieces.push({ type: 'call', index: this.#calls++, name: this.#name });
+    this.#certain = true;
+    this.#raw = '';
+    this.#pieces.push({ type: 'arguments', index: this.#calls - 1, text });
+  }
+
+  /** Something else among the elements: the call ends here, or there was none. */
+  #brokenOff(space: number): boolean {
+    if (this.#certain) {
+      this.#take(space);
+      this.#argument('}');
+    }
+    return this.#noCall();
   }
 
   #next(): void {

@@ -6,6 +6,7 @@ import { chars, choice, optional, repeat, rule, sequence, text, type Expression 
 import type { GrammarBuilder } from '../structured/grammar-builder.ts';
 import { SchemaGrammar } from '../structured/schema-grammar.ts';
 import { openSchema, type SchemaNode } from '../structured/schema-node.ts';
+import { ParameterGrammar } from './parameter-grammar.ts';
 import type { Part, ToolFormat } from './tool-format.ts';
 
 /**
@@ -69,7 +70,9 @@ export function callsGrammar(
 /** Turns parts of a format into an expression; from the name on, each tool goes its own way. */
 function callWriter(builder: GrammarBuilder, tools: readonly CallableTool[]): (parts: readonly Part[]) => Expression {
   const schemas = new SchemaGrammar(builder);
-  const argumentsOf = tools.map((tool, index) => schemas.value(parametersOf(tool, index)));
+  const plainArguments = tools.map((tool, index) => () => schemas.value(parametersOf(tool, index)));
+  const elements = new ParameterGrammar(builder, schemas);
+  const elementsOf = tools.map((tool, index) => () => elements.of(parametersOf(tool, index)));
   const idCharacter = chars(
     charSet([
       [0x30, 0x39],
@@ -83,10 +86,12 @@ function callWriter(builder: GrammarBuilder, tools: readonly CallableTool[]): (p
   };
   return (parts) => {
     const from = parts.findIndex((part) => typeof part !== 'string' && part.is === 'name');
-    const to = parts.findIndex((part) => typeof part !== 'string' && part.is === 'arguments');
+    const to = parts.findIndex((part) => typeof part !== 'string' && /^(arguments|parameters)$/.test(part.is));
     if (from < 0) return sequence(...parts.map(plain));
+    const { is } = parts[to] as Exclude<Part, string>;
+    const argumentsOf = is === 'parameters' ? elementsOf : plainArguments;
     const calls = tools.map(({ name }, index) =>
-      sequence(text(name), ...parts.slice(from + 1, to).map(plain), argumentsOf[index]!),
+      sequence(text(name), ...parts.slice(from + 1, to).map(plain), argumentsOf[index]!()),
     );
     return sequence(...parts.slice(0, from).map(plain), choice(...calls), ...parts.slice(to + 1).map(plain));
   };
@@ -95,7 +100,7 @@ function callWriter(builder: GrammarBuilder, tools: readonly CallableTool[]): (p
 const anyObject = { type: 'object' };
 const noParameters = { type: 'object', additionalProperties: false };
 
-function parametersOf({ parameters = noParameters }: CallableTool, index: number): SchemaNode[] {
+export function parametersOf({ parameters = noParameters }: CallableTool, index: number): SchemaNode[] {
   const node = openSchema(parameters, `tools/${index}/parameters`);
   return [node, { ...node, schema: anyObject }];
 }

@@ -3,8 +3,11 @@
  * their parser are made.
  */
 
-/** `space` is white space or nothing, `name` the tool's name, `id` nine letters and digits, `arguments` a JSON object. */
-export type Part = string | { readonly is: 'space' | 'name' | 'id' | 'arguments' };
+/**
+ * `space` is white space or nothing, `name` the tool's name, `id` nine letters and digits, `arguments` a JSON object,
+ * `parameters` an element for each argument.
+ */
+export type Part = string | { readonly is: 'space' | 'name' | 'id' | 'arguments' | 'parameters' };
 
 export type ToolFormat = {
   readonly name: string;
@@ -50,6 +53,9 @@ const hermes: ToolFormat = {
   isOf: () => true,
 };
 
+/** Around each argument, its name between the first two; a line break follows the second and stands before and after the third. */
+export const parameterMarks = ['<parameter=', '>', '</parameter>'] as const;
+
 /** In order of precedence; the last one is for all. */
 export const toolFormats: readonly ToolFormat[] = [
   {
@@ -88,12 +94,26 @@ export const toolFormats: readonly ToolFormat[] = [
     lead: '<|python_tag|>',
     isOf: (template) => template.includes('<|start_header_id|>') && template.includes('"parameters":'),
   },
+  {
+    // Qwen3-Coder, Qwen 3.5, Nemotron 3, StepFun
+    name: 'qwen3-coder',
+    open: [],
+    call: ['<tool_call>', space, '<function=', name, '>', { is: 'parameters' }, '</function>', space, '</tool_call>'],
+    between: [space],
+    close: [],
+    isOf: (template) => ['<tool_call>', '<function=', '<parameter='].every((mark) => template.includes(mark)),
+  },
   hermes,
 ];
 
 /** The format of a model's calls, by its chat template. */
 export function toolFormatOf(template: string): ToolFormat {
   return toolFormats.find(({ isOf }) => isOf(template)) ?? hermes;
+}
+
+/** Whether arguments are elements and not JSON. */
+export function hasParameters({ call }: ToolFormat): boolean {
+  return call.some((part) => typeof part !== 'string' && part.is === 'parameters');
 }
 
 /** Texts of special tokens that a call may be made of. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { CallParser, type Piece } from '../../src/tools/call-parser.ts';
+import { parameterMeanings } from '../../src/tools/parameter-values.ts';
 import { toolFormats, type ToolFormat } from '../../src/tools/tool-format.ts';
 
 const format = (name: string): ToolFormat => toolFormats.find((each) => each.name === name)!;
@@ -28,7 +29,43 @@ const b = { name: 'get_weather', arguments: '{}' };
 const marked = (call: typeof a) =>
   `<tool_call>\n{"name": "${call.name}", "arguments": ${call.arguments}}\n</tool_call>`;
 
+const element = (name: string, value: string) => `<parameter=${name}>\n${value}\n</parameter>\n`;
+const withElements = (name: string, ...elements: string[]) =>
+  `<tool_call>\n<function=${name}>\n${elements.join('')}</function>\n</tool_call>`;
+
 test.for<[name: string, text: string, result: Result]>([
+  [
+    'qwen3-coder',
+    `Wait.\n${withElements('add', element('a', '1'), element('b', '{"c": "x"}'))}\n${withElements('get_weather')}`,
+    {
+      text: 'Wait.',
+      calls: [
+        { name: 'add', arguments: '{"a": 1, "b": {"c": "x"}}' },
+        { name: 'get_weather', arguments: '{}' },
+      ],
+    },
+  ],
+  [
+    'qwen3-coder',
+    withElements('add', element('a', 'one\n\n"two" <b>'), element('a"', ' ')),
+    { text: '', calls: [{ name: 'add', arguments: '{"a": "one\\n\\n\\"two\\" <b>", "a\\"": " "}' }] },
+  ],
+  [
+    'qwen3-coder',
+    `x <tool_call>\n<function=> ${marked(b)}`,
+    { text: `x <tool_call>\n<function=> ${marked(b)}`, calls: [] },
+  ],
+  ['qwen3-coder', 'cut: <tool_call>\n<function=add>\n<parameter=a>\nxy', { text: 'cut:', calls: [] }],
+  [
+    'qwen3-coder',
+    `<tool_call><function=add>${element('a', '1')}<parameter=b>`,
+    { text: '', calls: [{ name: 'add', arguments: '{"a": 1' }] },
+  ],
+  [
+    'qwen3-coder',
+    `<tool_call><function=add>${element('a', '1')}oh`,
+    { text: 'oh', calls: [{ name: 'add', arguments: '{"a": 1}' }] },
+  ],
   ['hermes', marked(a), { text: '', calls: [a] }],
   ['hermes', `Wait.\n${marked(a)}\n${marked(b)}\n`, { text: 'Wait.', calls: [a, b] }],
   [
@@ -88,6 +125,8 @@ const fragment = (name: string) => {
     ),
     fc.constantFrom(
       '<tool_call>\n{"name": "f", "arguments": {"x": [1]}}\n</tool_call>',
+      withElements('f', element('x', '[1]'), element('y', 'z')),
+      element('x', 'no'),
       '{"name": "f", "parameters": {"y": ""}}',
     ),
   );
@@ -108,6 +147,32 @@ test.for(toolFormats.map(({ name }) => name))('%s: the result does not depend on
       },
     ),
     { numRuns: 1500, seed: 1 },
+  );
+});
+
+test('a parameter means what its tool says of it', () => {
+  const properties = {
+    text: { type: 'string' },
+    choice: { enum: ['1', '2'] },
+    count: { type: 'integer' },
+    maybe: { type: ['string', 'null'] },
+    named: { $ref: '#/$defs/name' },
+    any: true,
+  };
+  const parameters = { type: 'object', properties, $defs: { name: { type: 'string' } } };
+  const meanings = parameterMeanings([{ name: 'f', parameters }]);
+  const parser = new CallParser(format('qwen3-coder'), meanings);
+  const elements = [...Object.keys(properties), 'undeclared'].map((name) => element(name, '1')).join('');
+  const found = [
+    parser.push(withElements('f', elements, element('maybe', 'null'), element('any', '"quoted"'))),
+    parser.end(),
+  ];
+  const json = found
+    .flat()
+    .map((piece) => (piece.type === 'arguments' ? piece.text : ''))
+    .join('');
+  expect(json).toBe(
+    '{"text": "1", "choice": "1", "count": 1, "maybe": 1, "named": "1", "any": 1, "undeclared": 1, "maybe": null, "any": "\\"quoted\\""}',
   );
 });
 

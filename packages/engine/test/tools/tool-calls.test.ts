@@ -178,6 +178,7 @@ const templates = {
   mistral: '[TOOL_CALLS][',
   'mistral-arguments': '[TOOL_CALLS] [ARGS]',
   'mistral-ids': '[TOOL_CALLS] [CALL_ID] [ARGS]',
+  'qwen3-coder': '<tool_call> <function= <parameter=',
 };
 
 test.for(Object.entries(templates))(
