@@ -1,25 +1,11 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { readFile } from 'node:fs/promises';
 import { writeTinyAdapter, writeTinyModel } from '@atelier/llama/testing';
-import { afterEach, beforeEach, expect, it } from 'vitest';
-
-const run = fileURLToPath(new URL('../../../scripts/run.mjs', import.meta.url));
-const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-const atelier = (...args: string[]): Promise<{ stdout: string; stderr: string }> =>
-  promisify(execFile)(process.execPath, [run, main, ...args]);
-
-let directory: string;
-beforeEach(async () => {
-  directory = await mkdtemp(path.join(tmpdir(), 'atelier-cli-'));
-});
-afterEach(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
+import { expect, it } from 'vitest';
+import { atelier, cliDirectory } from './cli.ts';
 
 it('merges, exports and imports adapters', { timeout: 180_000 }, async () => {
-  const at = (name: string): string => path.join(directory, name);
+  await using cli = await cliDirectory();
+  const { at } = cli;
   await writeTinyModel(at('base.gguf'));
   await writeTinyAdapter(at('adapter.gguf'));
   const merged = await atelier(
@@ -49,7 +35,8 @@ it('merges, exports and imports adapters', { timeout: 180_000 }, async () => {
 });
 
 it('says in a line what is wrong with a folder', { timeout: 180_000 }, async () => {
-  const failed = await atelier('models', 'convert', directory, path.join(directory, 'model.gguf')).catch(
+  await using cli = await cliDirectory();
+  const failed = await atelier('models', 'convert', cli.directory, cli.at('model.gguf')).catch(
     (error: unknown) => error,
   );
   expect(failed).toMatchObject({

@@ -1,26 +1,12 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { readFile, writeFile } from 'node:fs/promises';
 import { writeTinyModel } from '@atelier/llama/testing';
 import { runPlanSchema, searchResultSchema } from '@atelier/tuner/contract';
-import { afterEach, beforeEach, expect, it } from 'vitest';
-
-const run = fileURLToPath(new URL('../../../scripts/run.mjs', import.meta.url));
-const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-const atelier = (...args: string[]): Promise<{ stdout: string; stderr: string }> =>
-  promisify(execFile)(process.execPath, [run, main, ...args]);
-
-let directory: string;
-beforeEach(async () => {
-  directory = await mkdtemp(path.join(tmpdir(), 'atelier-tune-'));
-});
-afterEach(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
+import { expect, it } from 'vitest';
+import { atelier, cliDirectory } from './cli.ts';
 
 it('plans a run and searches', { timeout: 180_000 }, async () => {
-  const at = (name: string): string => path.join(directory, name);
+  await using cli = await cliDirectory();
+  const { at, directory } = cli;
   await writeTinyModel(at('base.gguf'));
   const records = ['red', 'green', 'blue'].map((completion) => ({ kind: 'completion', prompt: 'Colour?', completion }));
   await writeFile(at('data.jsonl'), records.map((record) => `${JSON.stringify(record)}\n`).join(''));
