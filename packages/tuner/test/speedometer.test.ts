@@ -33,6 +33,7 @@ it('knows the time left within 20 % after ten steps, whatever a run does between
               validations: still,
               validationMicroBatches: 1,
               saves: still,
+              savedNumbers: 0,
             });
             from = clock;
           }
@@ -48,6 +49,33 @@ it('knows the time left within 20 % after ten steps, whatever a run does between
       },
     ),
   );
+});
+
+it('knows it although the first steps are slow and a neighbour takes the machine for a moment', () => {
+  let clock = 0;
+  const speed = new Speedometer(() => clock);
+  for (const seconds of [2.8, 5.5, 2.8, 1, 1, 1, 1, 9, 1, 1]) {
+    clock += 1000 * seconds;
+    speed.step(100, 1);
+  }
+  const left = { validations: 0, validationMicroBatches: 0, saves: 0, savedNumbers: 0 };
+  expect(speed.secondsLeft({ ...left, microBatches: 90 })).toBeCloseTo(90);
+});
+
+it('has an idea of pauses before it has seen one', () => {
+  let clock = 0;
+  const speed = new Speedometer(() => clock);
+  for (let i = 0; i < 10; i++) {
+    clock += 1000;
+    speed.step(100, 1);
+  }
+  const left = { microBatches: 0, validations: 2, validationMicroBatches: 6, saves: 2, savedNumbers: 50e6 };
+  expect(speed.secondsLeft(left)).toBeCloseTo(2 * (6 / 3 + 1));
+  clock += 4000;
+  speed.pause('validation');
+  clock += 3000;
+  speed.pause('save');
+  expect(speed.secondsLeft(left)).toBeCloseTo(2 * (4 + 3));
 });
 
 it('counts what comes at ends of epochs, and at the end', () => {

@@ -60,6 +60,13 @@ describe('the choice of threads', () => {
     );
   });
 
+  it('begins with what served others, and finds out when that was wrong', () => {
+    const choice = new ThreadChoice(4, 1);
+    const { used } = choosing(choice, 5000, quiet);
+    expect(used[0]).toBe(1);
+    expect(used.at(-1)).toBe(4);
+  });
+
   it('has none where there is one', () => {
     expect(choosing(new ThreadChoice(1), 50, quiet).used.every((threads) => threads === 1)).toBe(true);
   });

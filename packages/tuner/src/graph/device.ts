@@ -28,6 +28,8 @@ export class Device implements Disposable {
   readonly backend: Pointer<'ggml_backend'>;
   readonly isCpu: boolean;
   readonly threads: number;
+  /** How many of them graphs are best computed with, as it was found of late; a new graph begins with so many. */
+  threadsOfLate: number;
   readonly blas: Blas | undefined;
   /** Where tensors seem to be when this device only plans: a buffer of no end, of which nobody touches a byte. */
   readonly pretended: Pointer<'ggml_backend_buffer'> | undefined;
@@ -46,6 +48,7 @@ export class Device implements Disposable {
     this.backend = backend;
     this.name = c.ggml_backend_name(backend);
     this.threads = threads;
+    this.threadsOfLate = threads;
     this.isCpu = c.ggml_backend_dev_type(c.ggml_backend_get_device(backend)) === cpu;
     if (planning) {
       this.#anchor = c.ggml_backend_buft_alloc_buffer(c.ggml_backend_cpu_buffer_type(), 64);

@@ -19,6 +19,9 @@ const views = new Set(['NONE', 'RESHAPE', 'VIEW', 'PERMUTE', 'TRANSPOSE']);
 /** Numbers that a stretch must at least touch for a second thread to be worth its waking. */
 const leastForThreads = 1 << 15;
 
+/** What serves a graph that takes less says little of others. */
+const tellingMs = 20;
+
 export class Program implements Disposable {
   /** Bytes of intermediate values. */
   readonly bytes: number;
@@ -32,7 +35,7 @@ export class Program implements Disposable {
   constructor(device: Device, tape: Tape, outputs: readonly Tensor[]) {
     const { c } = device;
     this.#device = device;
-    this.#threads = new ThreadChoice(device.threads);
+    this.#threads = new ThreadChoice(device.threads, device.threadsOfLate);
     const size = maxNodes;
     const graph = c.ggml_new_graph_custom(tape.context, size, false);
     for (const output of outputs) c.ggml_set_output(output);
@@ -74,6 +77,7 @@ export class Program implements Disposable {
       }
     }
     this.#threads.observe(threads, ms);
+    if (ms > tellingMs) this.#device.threadsOfLate = this.#threads.best;
   }
 
   get stretches(): number {

@@ -25,12 +25,17 @@ export class ThreadChoice {
   #delay = firstDelayMs;
   #trials = 0;
 
-  /** `most`: how many threads there may be. */
-  constructor(most: number) {
+  /** `most`: how many threads there may be; `first`: what served others of late. */
+  constructor(most: number, first = most) {
     const candidates = [most];
     for (let threads = 1; threads < most; threads *= 2) candidates.push(threads);
     this.#candidates = candidates.sort((a, b) => a - b);
-    this.#best = most;
+    this.#best = first;
+  }
+
+  /** The best that is known. */
+  get best(): number {
+    return this.#best;
   }
 
   /** The number of threads for the next run. */

@@ -1,4 +1,7 @@
-/** Recent speed of a run, and the time that the rest of it will take: means over the last steps, so that a slow minute shows and fades. */
+/**
+ * Recent speed of a run, and the time that the rest of it will take. The speed is a mean over the last steps, so that a slow
+ * minute shows and fades; the estimate takes their median, as the first steps of all are slow and a neighbour's bursts pass.
+ */
 const window = 20;
 
 /** What a run does besides steps. */
@@ -6,6 +9,9 @@ type Pause = 'validation' | 'save';
 
 /** A forward pass beside forward and backward, until a validation was seen. */
 const forwardShare = 1 / 3;
+
+/** To copy, write and hash a number of a checkpoint, until one was seen. */
+const secondsPerSaved = 20e-9;
 
 export class Speedometer {
   readonly #now: () => number;
@@ -36,16 +42,18 @@ export class Speedometer {
     return this.#total('tokens') / this.#total('seconds');
   }
 
-  /** `validationMicroBatches` are those of one validation. */
+  /** Of one pause: `validationMicroBatches` are passes forward as long as one of training, `savedNumbers` what a save writes. */
   secondsLeft(left: {
     microBatches: number;
     validations: number;
     validationMicroBatches: number;
     saves: number;
+    savedNumbers: number;
   }): number {
-    const each = this.#total('seconds') / this.#total('microBatches');
+    const each = median(this.#steps.map(({ seconds, microBatches }) => seconds / microBatches));
     const validation = this.#pauses.get('validation') ?? each * forwardShare * left.validationMicroBatches;
-    return each * left.microBatches + validation * left.validations + (this.#pauses.get('save') ?? 0) * left.saves;
+    const save = this.#pauses.get('save') ?? secondsPerSaved * left.savedNumbers;
+    return each * left.microBatches + validation * left.validations + save * left.saves;
   }
 
   #lap(): number {
@@ -55,7 +63,7 @@ export class Speedometer {
     return seconds;
   }
 
-  #total(key: 'tokens' | 'seconds' | 'microBatches'): number {
+  #total(key: 'tokens' | 'seconds'): number {
     return this.#steps.reduce((sum, step) => sum + step[key], 0);
   }
 }
@@ -67,4 +75,10 @@ export function timesLeft(
 ): number {
   const [done, all, period] = every === undefined ? [epoch, epochs, 1] : [step, total, every];
   return step >= total ? 0 : Math.ceil(all / period) - Math.floor(done / period);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle) - 1]!) / 2;
 }

@@ -25,7 +25,7 @@ import {
 } from './checkpoint.ts';
 import type { Epoch } from './dataset.ts';
 import type { EventLog } from './event-log.ts';
-import { graphOptions, loraOptions, servedFile, trainedParameters } from './method.ts';
+import { adapterIsServed, graphOptions, loraOptions, servedFile, trainedParameters } from './method.ts';
 import { requireRoom } from './preflight/require-room.ts';
 import { readRun, settingOf } from './read-run.ts';
 import { answerSamples, readSamples } from './samples.ts';
@@ -145,6 +145,14 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
   };
   let lastSave = Date.now();
   const speed = new Speedometer();
+  const positions = (layout: BatchLayout | undefined): number => (layout ? layout.length * layout.bins : 0);
+  // A validation also asks the samples, once for each token of their answers.
+  const validationPositions =
+    heldBatches.length * positions(layoutOf(heldBatches)) + spec.samples.maxTokens * positions(samples.layout);
+  const validationMicroBatches = validationPositions / positions(program.layout);
+  const savedNumbers =
+    state.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0) +
+    (adapterIsServed(spec) ? 0 : weights.size);
 
   while (step < totalSteps) {
     if (batchIndex >= batches.length) {
@@ -216,8 +224,9 @@ export async function train(directory: string, log: EventLog, stop: StopRequest)
       secondsLeft: speed.secondsLeft({
         microBatches: ((totalSteps - step) * batches.length) / stepsOf(batches),
         validations: held.rows.length > 0 || samples.layout ? times(validationSteps) : 0,
-        validationMicroBatches: heldBatches.length,
+        validationMicroBatches,
         saves: times(checkpointSteps),
+        savedNumbers,
       }),
       ...measured?.summary(),
     });
