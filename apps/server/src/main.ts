@@ -147,6 +147,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     blobs,
     logger: loggers.models,
     aliases: modelAliases(config.modelAliases),
+    deprecations: config.modelDeprecations,
     remotes: () => remote.models(),
     hub: config.hub,
   });

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mistralServer, type MistralServer } from './support/mistral-server.ts';
 
@@ -15,7 +16,7 @@ describe('chat', () => {
   it('is answered whole and as a stream with the same text, by both clients', async () => {
     const whole = await it_.client.chat.complete({ ...greedy, messages: hello });
     const { content } = whole.choices[0]!.message;
-    expect(whole).toMatchObject({ object: 'chat.completion', model });
+    expect(whole).toMatchObject({ object: 'chat.completion', model: 'starter' });
     expect(whole.usage.totalTokens).toBe(whole.usage.promptTokens! + whole.usage.completionTokens!);
     for (const client of [it_.client, it_.clientTwo]) {
       let text = '';
@@ -74,10 +75,91 @@ describe('chat', () => {
     ).toBeGreaterThan(whole.usage.promptTokens!);
   }, 60_000);
 
+  it('calls functions with ids of nine characters and arguments as text, the same in pieces', async () => {
+    const named = (name: string) => ({
+      type: 'function' as const,
+      function: {
+        name,
+        parameters: {
+          type: 'object',
+          properties: { colour: { enum: ['red', 'blue'] } },
+          required: ['colour'],
+          additionalProperties: false,
+        },
+      },
+    });
+    const asked = { model, temperature: 0, messages: hello, tools: [named('paint'), named('mix')] };
+    for (const toolChoice of ['any', 'required', { function: { name: 'mix' } }] as const) {
+      const { choices } = await it_.client.chat.complete({ ...asked, toolChoice, parallelToolCalls: false });
+      expect(choices[0]!.finishReason).toBe('tool_calls');
+      const calls = choices[0]!.message.toolCalls!;
+      expect(calls).toHaveLength(1);
+      expect(calls[0]).toMatchObject({ id: expect.stringMatching(/^[a-zA-Z0-9]{9}$/), type: 'function', index: 0 });
+      if (typeof toolChoice === 'object') expect(calls[0]!.function.name).toBe('mix');
+      expect(['red', 'blue']).toContain(JSON.parse(calls[0]!.function.arguments as string).colour);
+    }
+    const { choices } = await it_.client.chat.complete({ ...asked, toolChoice: 'any' });
+    const whole = choices[0]!.message.toolCalls!.map(({ function: { name, arguments: given } }) => [name, given]);
+    const pieces: [string, string][] = [];
+    for await (const { data } of await it_.clientTwo.chat.stream({ ...asked, toolChoice: 'any' }))
+      for (const { index = 0, function: called } of data.choices[0]!.delta.toolCalls ?? []) {
+        const [name, given] = pieces[index] ?? ['', ''];
+        pieces[index] = [name + called.name, given + (called.arguments as string)];
+      }
+    expect(pieces).toEqual(whole);
+  }, 60_000);
+
+  it('answers as a schema says, and not otherwise for a prediction', async () => {
+    const schemaDefinition = { type: 'object', properties: { n: { type: 'integer', maximum: 9 } }, required: ['n'] };
+    const asked = { ...greedy, maxTokens: 40, messages: hello };
+    const responseFormat = { type: 'json_schema' as const, jsonSchema: { name: 'n', schemaDefinition, strict: true } };
+    const { choices } = await it_.client.chat.complete({ ...asked, responseFormat });
+    expect(JSON.parse(choices[0]!.message.content as string)).toEqual({ n: expect.any(Number) });
+    const whole = await it_.client.chat.complete(asked);
+    const prediction = { type: 'content' as const, content: 'Something else.' };
+    const guessed = await it_.client.chat.complete({ ...asked, prediction });
+    expect(guessed.choices[0]!.message.content).toBe(whole.choices[0]!.message.content);
+  }, 60_000);
+
+  it('takes conversations in order and refuses the others, whatever they are', async () => {
+    const call = (id: string) => ({ id, function: { name: 'f', arguments: '{}' } });
+    const message = fc.oneof(
+      fc.constant({ role: 'user', content: 'x' }),
+      fc.constant({ role: 'system', content: 'x' }),
+      fc.constant({ role: 'tool', content: 'x', tool_call_id: 'abcdefghi' }),
+      fc.record({
+        role: fc.constant('assistant'),
+        content: fc.constant('x'),
+        prefix: fc.boolean(),
+        tool_calls: fc.constantFrom([], [call('abcdefghi')], [call('abcdefghi'), call('ihgfedcba')]),
+      }),
+    );
+    /** One letter a message: `1` and `2` are calls, `p` a prefix. Calls are answered at once, and a prefix comes last. */
+    const inOrder = /^(([usa]|1t|2tt)*(u|1t|2tt)|([usa]|1t|2tt)+p)$/;
+    const letter = (each: { role: string; prefix?: boolean; tool_calls?: readonly unknown[] }) =>
+      each.prefix ? 'p' : each.tool_calls?.length ? String(each.tool_calls.length) : each.role[0];
+    const conversations = fc
+      .array(message, { minLength: 1, maxLength: 5 })
+      .filter((messages) => !messages.some((each) => 'prefix' in each && each.prefix && each.tool_calls.length > 0));
+    const property = fc.asyncProperty(conversations, async (messages) => {
+      const right = inOrder.test(messages.map(letter).join(''));
+      const answer = await it_.post('/v1/chat/completions', { model: 'tiny-long', max_tokens: 1, messages });
+      expect(answer).toMatchObject(
+        right ? { status: 200 } : { status: 400, body: { type: 'invalid_request_message_order', code: '3230' } },
+      );
+    });
+    await fc.assert(property, { numRuns: 60 });
+  }, 120_000);
+
   it.each([
     [{ messages: [] }, 422, { detail: [{ loc: ['body', 'messages'] }] }],
     [{ messages: hello, nonsense: 1 }, 422, { detail: [{ loc: ['body', 'nonsense'], type: 'extra_forbidden' }] }],
-    [{ messages: hello, temperature: 2 }, 422, { detail: [{ loc: ['body', 'temperature'] }] }],
+    [
+      { messages: hello, temperature: 2 },
+      422,
+      { message: { detail: [{ loc: ['body', 'temperature'], type: 'less_than_equal' }] } },
+    ],
+    [{}, 422, { detail: [{ loc: ['body', 'messages'], type: 'missing' }] }],
     [{ messages: hello, model: 'gpt-5' }, 400, { type: 'invalid_model', code: '1500' }],
     [
       { messages: [...hello, { role: 'assistant', content: 'x' }] },

@@ -64,7 +64,7 @@ describe('embeddings', () => {
     const hosted = await it_.client.embeddings.create({ model: 'mistral-embed', inputs: 'Hello.' });
     expect(hosted.data[0]!.embedding).toHaveLength(256);
     expect((await it_.post('/mistral/v1/embeddings', { input: 'Hello.' })).body).toMatchObject({
-      model: 'mistral-embed',
+      model: 'starter',
     });
   }, 60_000);
 

@@ -1,27 +1,30 @@
-import { Mistral } from 'mistralai-1';
-import { Mistral as MistralTwo } from 'mistralai-2';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import fc from 'fast-check';
+import type { Mistral } from 'mistralai-1';
+import type { Mistral as MistralTwo } from 'mistralai-2';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { emissaryObjects } from './support/emissary-objects.ts';
-import { emissaryServer, stranger, type EmissaryServer } from './support/emissary-server.ts';
-import { testDatabases, type TestDatabases } from './support/test-databases.ts';
+import { stranger, type EmissaryServer } from './support/emissary-server.ts';
+import { mistralServer, type MistralServer } from './support/mistral-server.ts';
 
-const stack = new AsyncDisposableStack();
-let databases: TestDatabases;
+vi.setConfig({ testTimeout: 120_000 });
+
+const uploadLimit = 1 << 20;
+
+let mistral: MistralServer;
 let server: EmissaryServer;
 let client: Mistral;
 let clientTwo: MistralTwo;
 beforeAll(async () => {
-  databases = stack.use(await testDatabases());
-  server = stack.use(
-    await emissaryServer(databases, {
-      ATELIER_TRAINING_JOBS: '0',
-      ATELIER_MODEL_ALIASES: 'mistral-small-latest=tiny-chat',
-    }),
-  );
-  client = new Mistral({ apiKey: server.adminKey, serverURL: server.url });
-  clientTwo = new MistralTwo({ apiKey: server.adminKey, serverURL: `${server.url}/mistral` });
+  mistral = await mistralServer({
+    ATELIER_TRAINING_JOBS: '0',
+    ATELIER_BATCHES: '0',
+    ATELIER_UPLOAD_LIMIT: String(uploadLimit),
+    ATELIER_MODEL_ALIASES: 'mistral-small-latest=tiny-chat',
+    ATELIER_MODEL_DEPRECATIONS: 'tiny-chat=2027-01-31',
+  });
+  ({ server, client, clientTwo } = mistral);
 }, 120_000);
-afterAll(() => stack.disposeAsync());
+afterAll(() => mistral[Symbol.asyncDispose]());
 
 const bearer = (key = server.adminKey) => ({ authorization: `Bearer ${key}` });
 const conversation = JSON.stringify({
@@ -89,16 +92,79 @@ describe('files', () => {
     });
   });
 
-  it('come in pages', async () => {
-    for (let i = 0; i < 5; i++)
-      await client.files.upload({ file: trainingFile(`page-${i}.jsonl`, i + 1), purpose: 'fine-tune' });
-    const names: string[] = [];
-    for (let page = 0; page < 3; page++) {
-      const { data, total } = await client.files.list({ page, pageSize: 2, search: 'page-' });
-      expect(total).toBe(5);
-      names.push(...data.map(({ filename }) => filename));
+  it('come in pages, newest first, whatever is asked of them', async () => {
+    const made: { name: string; purpose: 'fine-tune' | 'batch' | 'ocr'; kind: string }[] = [];
+    for (const [index, purpose] of (['fine-tune', 'batch', 'ocr', 'batch', 'fine-tune'] as const).entries()) {
+      const name = `${index % 2 ? 'Odd' : 'even'}-page-${index}.jsonl`;
+      await client.files.upload({ file: trainingFile(name, index + 1), purpose });
+      made.unshift({ name, purpose, kind: purpose === 'batch' ? 'batch_request' : 'instruct' });
     }
-    expect(names).toEqual([4, 3, 2, 1, 0].map((i) => `page-${i}.jsonl`));
+    const asked = fc.record(
+      {
+        purpose: fc.constantFrom('fine-tune' as const, 'batch' as const, 'ocr' as const),
+        sampleType: fc.subarray(['instruct', 'batch_request', 'pretrain'] as const, { minLength: 1 }),
+        source: fc.subarray(['upload', 'mistral'] as const, { minLength: 1 }),
+        search: fc.constantFrom('odd-PAGE', 'even', 'page-', '%', 'page_'),
+      },
+      { requiredKeys: [] },
+    );
+    const property = fc.asyncProperty(asked, fc.integer({ min: 1, max: 4 }), async (given, pageSize) => {
+      const search = given.search ?? 'page-';
+      const wanted = made.filter(
+        ({ name, purpose, kind }) =>
+          (given.purpose === undefined || purpose === given.purpose) &&
+          // What a document is about is nobody's business.
+          (given.sampleType === undefined || (purpose !== 'ocr' && given.sampleType.includes(kind as 'instruct'))) &&
+          (given.source === undefined || given.source.includes('upload')) &&
+          name.toLowerCase().includes(search.toLowerCase()),
+      );
+      const found: string[] = [];
+      for (let page = 0; page * pageSize <= wanted.length; page++) {
+        const { data, total } = await client.files.list({ ...given, search, page, pageSize });
+        expect(total).toBe(wanted.length);
+        expect(data.length).toBe(Math.max(0, Math.min(pageSize, wanted.length - page * pageSize)));
+        found.push(...data.map(({ filename }) => filename));
+      }
+      expect(found).toEqual(wanted.map(({ name }) => name));
+    });
+    await fc.assert(property, { numRuns: 30 });
+  });
+
+  it('larger than the limit are refused, also when nobody said how large', async () => {
+    const tooMuch = new Blob([`${conversation}\n`.repeat(Math.ceil(uploadLimit / conversation.length) + 1)]);
+    await expect(
+      client.files.upload({ file: { fileName: 'large.jsonl', content: tooMuch }, purpose: 'fine-tune' }),
+    ).rejects.toMatchObject({ statusCode: 413 });
+  });
+
+  it('that a job uses stay', async () => {
+    const training = await client.files.upload({ file: trainingFile('used.jsonl', 7), purpose: 'fine-tune' });
+    const asked = { model: 'tiny-chat', training_files: [training.id], hyperparameters: {} };
+    expect((await mistral.post('/v1/fine_tuning/jobs', asked)).status).toBe(200);
+    const requests = await client.files.upload({ file: trainingFile('requests.jsonl', 7), purpose: 'batch' });
+    const batch = { inputFiles: [requests.id], endpoint: '/v1/chat/completions' as const, model: 'tiny-chat' };
+    await client.batch.jobs.create(batch);
+    for (const { id } of [training, requests]) {
+      await expect(client.files.delete({ fileId: id })).rejects.toMatchObject({ statusCode: 409 });
+      expect(await client.files.retrieve({ fileId: id })).toMatchObject({ id, deleted: false });
+    }
+  });
+
+  it('have links for a while', async () => {
+    const { id } = await client.files.upload({ file: trainingFile('linked.jsonl'), purpose: 'fine-tune' });
+    for (const [expiry, status] of [
+      ['0', 422],
+      ['169', 422],
+      ['x', 422],
+      ['168', 200],
+    ])
+      expect((await fetch(`${server.url}/v1/files/${id}/url?expiry=${expiry}`, { headers: bearer() })).status).toBe(
+        status,
+      );
+    const { url } = await client.files.getSignedUrl({ fileId: id });
+    const [, text = ''] = /\/download\/([^.]+)\./.exec(url)!;
+    const { e } = JSON.parse(Buffer.from(text, 'base64url').toString());
+    expect(e - Date.now() / 1000).toSatisfy((left: number) => left > 23.9 * 3600 && left <= 24 * 3600 + 1);
   });
 
   it('of another workspace are not there', async () => {
@@ -131,7 +197,10 @@ describe('models', () => {
     expect(await clientTwo.models.retrieve({ modelId: 'mistral-small-latest' })).toMatchObject({
       id: 'mistral-small-latest',
       aliases: ['tiny-chat'],
+      deprecation: new Date('2027-01-31'),
+      defaultModelTemperature: 0.3,
     });
+    expect(data.find(({ id }) => id === 'starter')).toMatchObject({ deprecation: null });
     await expect(client.models.retrieve({ modelId: 'nothing' })).rejects.toMatchObject({
       statusCode: 400,
       body: expect.stringContaining('"code":"1500"'),
@@ -181,13 +250,22 @@ describe('errors', () => {
   it('are read by clients that know the description, and by those that know the practice', async () => {
     const response = await fetch(`${server.url}/mistral/v1/files?page=-1`, { headers: bearer() });
     expect(response.status).toBe(422);
-    expect(await response.json()).toMatchObject({
+    const detail = [{ loc: ['query', 'page'], type: 'greater_than_equal', msg: expect.any(String) }];
+    expect(await response.json()).toEqual({
       object: 'error',
+      message: { detail },
       type: 'invalid_request_error',
-      detail: [{ loc: ['querystring', 'page'], type: expect.any(String), msg: expect.any(String) }],
+      param: null,
+      code: null,
+      detail,
+      request_id: response.headers.get('x-request-id'),
     });
     const refused = await fetch(`${server.url}/mistral/v1/files`, { headers: bearer('wrong') });
     expect(refused.status).toBe(401);
-    expect(await refused.json()).toMatchObject({ object: 'error', message: 'Missing or invalid API key' });
+    expect(await refused.json()).toMatchObject({
+      object: 'error',
+      message: 'Missing or invalid API key',
+      request_id: refused.headers.get('x-request-id'),
+    });
   });
 });

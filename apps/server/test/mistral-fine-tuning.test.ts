@@ -72,9 +72,7 @@ describe('a completion job', () => {
     });
     expect(waiting.events.map(({ data }) => data!['status'])).toEqual(['VALIDATED', 'VALIDATING', 'QUEUED']);
     expect(await client.fineTuning.jobs.start({ jobId: id })).toMatchObject({ jobType: 'completion' });
-    await expect(client.fineTuning.jobs.start({ jobId: id }))
-      .resolves.toBeDefined()
-      .catch(() => {});
+    await expect(client.fineTuning.jobs.start({ jobId: id })).rejects.toMatchObject({ statusCode: 409 });
 
     const done = await reaches(id, 'SUCCESS');
     expect(done.status).toBe('SUCCESS');

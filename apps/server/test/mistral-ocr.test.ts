@@ -1,24 +1,21 @@
 import { spawnSync } from 'node:child_process';
 import { PNG } from 'pngjs';
-import { Mistral } from 'mistralai-1';
-import { Mistral as MistralTwo } from 'mistralai-2';
+import type { Mistral } from 'mistralai-1';
+import type { Mistral as MistralTwo } from 'mistralai-2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { plainPixels, writePdf } from '../../../packages/memory/test/pdf.ts';
-import { temporaryDirectory } from './support/temporary-directory.ts';
-import { testServer } from './support/test-server.ts';
-import type { Server } from '../src/main.ts';
+import type { EmissaryServer } from './support/emissary-server.ts';
+import { type MistralServer, mistralServer } from './support/mistral-server.ts';
 
-const stack = new AsyncDisposableStack();
-let server: Server;
+let mistral: MistralServer;
+let server: EmissaryServer;
 let client: Mistral;
 let clientTwo: MistralTwo;
 beforeAll(async () => {
-  const directory = stack.use(await temporaryDirectory());
-  server = stack.use(await testServer(directory.path));
-  client = new Mistral({ apiKey: server.adminKey, serverURL: server.url });
-  clientTwo = new MistralTwo({ apiKey: server.adminKey, serverURL: server.url });
+  mistral = await mistralServer({ ATELIER_TRAINING_JOBS: '0' });
+  ({ server, client, clientTwo } = mistral);
 }, 120_000);
-afterAll(() => stack.disposeAsync());
+afterAll(() => mistral[Symbol.asyncDispose]());
 
 const model = 'mistral-ocr-latest';
 const pdf = writePdf([
@@ -101,6 +98,56 @@ describe('a born-digital PDF', () => {
     const without = await client.ocr.process({ model, document, imageLimit: 0 });
     expect(without.pages.flatMap(({ images }) => images)).toEqual([]);
   }, 60_000);
+});
+
+describe('annotations', () => {
+  const document = { type: 'document_url' as const, documentUrl: dataUrl('application/pdf', pdf) };
+  const schemaDefinition = {
+    type: 'object',
+    properties: { pages: { type: 'integer', minimum: 1, maximum: 9 }, kind: { enum: ['letter', 'bill'] } },
+    required: ['pages', 'kind'],
+    additionalProperties: false,
+  };
+  const jsonSchema = { name: 'paper', description: 'What kind of paper it is', schemaDefinition };
+  const tooLong = { type: 'array', items: { const: 'It says this and nothing else. '.repeat(9) }, minItems: 40 };
+  const wire = (schema: object) => ({ type: 'json_schema', json_schema: { name: 'paper', schema } });
+  const asked = (given: object) => ({
+    model,
+    document: { type: 'document_url', document_url: document.documentUrl },
+    ...given,
+  });
+
+  it('of a document are JSON as the schema says, by the text model that the name means', async () => {
+    const documentAnnotationFormat = { type: 'json_schema' as const, jsonSchema };
+    for (const each of [client, clientTwo]) {
+      const answer = await each.ocr.process({ model, document, documentAnnotationFormat });
+      expect(JSON.parse(answer.documentAnnotation!)).toEqual({
+        pages: expect.any(Number),
+        kind: expect.stringMatching(/^(letter|bill)$/),
+      });
+      expect(answer.pages).toHaveLength(2);
+    }
+    expect((await client.ocr.process({ model, document })).documentAnnotation).toBeNull();
+  }, 60_000);
+
+  it.each([
+    [{ bbox_annotation_format: wire(schemaDefinition) }, 400, 'no model that sees pictures'],
+    [{ document_annotation_format: { type: 'json_object' } }, 400, 'must be of type json_schema'],
+    [{ document_annotation_format: { type: 'json_schema' } }, 400, 'and bring one'],
+    [{ document_annotation_format: wire({ type: 'string', pattern: '(?=x)y' }) }, 400, 'cannot be enforced'],
+    [{ document_annotation_format: wire(schemaDefinition), model: 'nothing' }, 400, 'no model nothing'],
+    [{ document_annotation_format: wire(schemaDefinition), model: 'tiny-chat' }, 400, 'the model holds'],
+    [{ document_annotation_format: wire(tooLong) }, 400, 'does not fit'],
+    [{ document_annotation_format: wire(schemaDefinition), surprise: 1 }, 422, 'surprise'],
+  ])(
+    'asked for as %j are refused with %i',
+    async (given, status, message) => {
+      const answer = await mistral.post('/v1/ocr', asked(given));
+      expect(answer).toMatchObject({ status, body: { object: 'error' } });
+      expect(JSON.stringify(answer.body)).toContain(message);
+    },
+    60_000,
+  );
 });
 
 describe('text in pictures', () => {

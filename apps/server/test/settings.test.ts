@@ -29,6 +29,7 @@ describe('the configuration', () => {
       linkSeconds: 3600,
       batches: 2,
       modelAliases: new Map(),
+      modelDeprecations: new Map(),
       allowedHosts: [],
       reportingUrls: { wandbUrl: 'https://api.wandb.ai', mlflowUrl: null },
       ocrLanguages: 'eng',

@@ -29,6 +29,8 @@ export type Config = {
   engineIdleSeconds: number;
   pinnedModels: readonly string[];
   modelAliases: ReadonlyMap<string, string>;
+  /** ISO days by model. */
+  modelDeprecations: ReadonlyMap<string, string>;
   /** Without a slash at its end. */
   hub: string;
   trainingJobs: number;
@@ -85,6 +87,7 @@ export function createConfig(environment: Environment): Config {
     engineIdleSeconds: value('ATELIER_ENGINE_IDLE_SECONDS'),
     pinnedModels: value('ATELIER_PINNED_MODELS') ?? [],
     modelAliases: value('ATELIER_MODEL_ALIASES') ?? new Map(),
+    modelDeprecations: value('ATELIER_MODEL_DEPRECATIONS') ?? new Map(),
     hub: value('ATELIER_HUB').replace(/\/+$/, ''),
     trainingJobs: value('ATELIER_TRAINING_JOBS'),
     batches: value('ATELIER_BATCHES'),

@@ -92,6 +92,21 @@ export const settings = {
     default: null,
     doc: 'Further names of models, as `name=model,name=model`. Names of hosted APIs (`mistral-small-latest`, `gpt-4o-mini`, ...) mean the starter model unless they are given here.',
   },
+  ATELIER_MODEL_DEPRECATIONS: {
+    schema: z
+      .string()
+      .regex(
+        /^[^\s=,]{1,200}=\d{4}-\d\d-\d\d(,[^\s=,]{1,200}=\d{4}-\d\d-\d\d)*$/,
+        'must be model=date pairs (2027-01-31) with commas between',
+      )
+      .transform((text) => new Map(text.split(',').map((pair) => pair.split('=') as [string, string])))
+      .refine(
+        (days) => [...days.values()].every((day) => z.iso.date().safeParse(day).success),
+        'has a day that is none',
+      ),
+    default: null,
+    doc: 'Days from which models are not to be counted on any more, as `model=2027-01-31,model=2027-06-30`: told to clients that ask about a model, and nothing else.',
+  },
   ATELIER_REMOTE_ENGINES: {
     schema: z.string().min(1),
     default: null,

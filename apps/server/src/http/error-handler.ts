@@ -3,8 +3,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '../logger.ts';
 import { toAtelierError } from './to-atelier-error.ts';
 
-/** How one API shows an error: its status and the body in that API's own shape. */
-export type RenderError = (error: AtelierError) => { status: number; body: unknown };
+/** How one API shows an error: its status and the body in that API's own shape, for the answer to a request or as part of one. */
+export type RenderError = (error: AtelierError, requestId?: string) => { status: number; body: unknown };
 
 /** For paths that belong to no API. */
 export const renderPlainError: RenderError = (error) => ({
@@ -25,6 +25,6 @@ export function errorHandler(render: RenderError, logger: Logger, limit: number)
 export function sendError(error: AtelierError, render: RenderError, reply: FastifyReply): FastifyReply {
   if (error.code === 'unauthorized') reply.header('www-authenticate', 'Bearer');
   if (error.retryable && error.status !== 499) reply.header('retry-after', String(error.details['retryAfter'] ?? 1));
-  const { status, body } = render(error);
+  const { status, body } = render(error, reply.request.id);
   return reply.code(status).type('application/json; charset=utf-8').serializer(JSON.stringify).send(body);
 }

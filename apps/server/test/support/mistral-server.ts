@@ -1,8 +1,12 @@
-/** The server of the other API tests, seen through Mistral's official clients: 1.7 and the newest. */
+/**
+ * The server of the other API tests, seen through Mistral's official clients: 1.7 and the newest. While it is there, what
+ * any `fetch` gets from it, the clients' too, is held to its own description.
+ */
 import { Mistral } from 'mistralai-1';
 import { Mistral as MistralTwo } from 'mistralai-2';
 import type { Environment } from '../../src/config/environment.ts';
 import type { Overrides } from '../../src/main.ts';
+import { checkedFetch } from './checked-fetch.ts';
 import { emissaryServer, type EmissaryServer } from './emissary-server.ts';
 import { type TestDatabases, testDatabases } from './test-databases.ts';
 
@@ -19,6 +23,12 @@ export async function mistralServer(environment: Environment = {}, overrides: Ov
   await using stack = new AsyncDisposableStack();
   const databases = stack.use(await testDatabases());
   const server = stack.use(await emissaryServer(databases, environment, overrides));
+  const unchecked = globalThis.fetch;
+  const description = await server.call('GET', '/mistral/openapi.json');
+  globalThis.fetch = checkedFetch(description.json(), server.currentUrl);
+  stack.defer(() => {
+    globalThis.fetch = unchecked;
+  });
   const opened = stack.move();
   return {
     server,

@@ -47,7 +47,7 @@ export type RunningTurn = { conversationId: string; events: AsyncGenerator<TurnE
 /** What a conversation's row says of who answers. */
 type Subjects = Pick<Conversation, 'agent_id' | 'model' | 'instructions' | 'tools' | 'settings'>;
 
-type Parts = { database: Database; agents: Agents; models: Pick<Models, 'get'>; inference: Inference };
+type Parts = { database: Database; agents: Agents; models: Pick<Models, 'get' | 'serve'>; inference: Inference };
 
 export function createConversations({ database, agents, models, inference }: Parts) {
   /** Turns that this process is in the middle of. One of another process is found out when it is to be written. */
@@ -99,14 +99,19 @@ export function createConversations({ database, agents, models, inference }: Par
     signal: AbortSignal,
   ): AsyncGenerator<TurnEvent, void, void> {
     const given = inputEntries(inputs);
+    /** Entries tell whose words they are by the model's own name, whatever the agent calls it. */
+    const known = async (who: Agent): Promise<Agent> => ({
+      ...who,
+      model: (await models.serve(identity, who.model)).name,
+    });
     const turn = {
-      agent: await answering(identity, conversation, history, overrides),
+      agent: await known(await answering(identity, conversation, history, overrides)),
       entries: [...history, ...given],
       handoffs,
     };
     const parts = {
       generate: generateFor(inference, identity),
-      agent: (id: string) => agent(identity, id, forAll({ ...conversation.settings, ...overrides })),
+      agent: async (id: string) => known(await agent(identity, id, forAll({ ...conversation.settings, ...overrides }))),
       tools: builtInTools,
     };
     const made: Entry[] = [];

@@ -23,8 +23,8 @@ import { readModelFacts } from './model-facts.ts';
 export type Model = Omit<Row<'models'>, 'kind'> & { kind: Row<'models'>['kind'] | 'remote'; remote?: RemoteModelRef };
 export type Models = ReturnType<typeof createModels>;
 
-/** A model as an engine runs it. `task`: what it was fine-tuned for; undefined of a base model. */
-export type ServedModel = { ref: ModelRef; chat: boolean; task: string | undefined };
+/** A model as an engine runs it. `name`: its own, whatever it was asked by; `task`: what it was fine-tuned for, undefined of a base model. */
+export type ServedModel = { name: string; ref: ModelRef; chat: boolean; task: string | undefined };
 
 /** What a fine-tuned model was after a step: its name, and the step of the checkpoint. */
 const checkpointName = /^(ft:.{1,400}):ckpt-step-(\d{1,9})$/;
@@ -35,6 +35,8 @@ export type ModelsParts = {
   logger: Logger;
   /** Further names of models, such as those that clients of hosted APIs use. */
   aliases: ReadonlyMap<string, string>;
+  /** The day from which a model is not to be counted on, by its name. */
+  deprecations?: ReadonlyMap<string, string>;
   /** Where expected models come from. */
   hub?: string;
   /** What other servers run. */
@@ -46,6 +48,7 @@ export function createModels({
   blobs,
   logger,
   aliases,
+  deprecations = new Map(),
   hub = 'https://huggingface.co',
   remotes = async () => [],
 }: ModelsParts) {
@@ -125,8 +128,8 @@ export function createModels({
   }
 
   async function toServe(model: Model): Promise<ServedModel> {
-    const { chat, remote, training_job_id: job } = model;
-    if (job === null) return { ref: remote ?? { path: await file(model) }, chat, task: undefined };
+    const { name, chat, remote, training_job_id: job } = model;
+    if (job === null) return { name, ref: remote ?? { path: await file(model) }, chat, task: undefined };
     const { task, ...checkpoint } = await database
       .selectFrom('checkpoints')
       .innerJoin('training_jobs', 'training_jobs.id', 'checkpoints.job_id')
@@ -142,7 +145,7 @@ export function createModels({
       .where('checkpoints.job_id', '=', job)
       .where('checkpoints.number', '=', model.checkpoint_number)
       .executeTakeFirstOrThrow();
-    return { ref: await checkpointModel(blobs, await file(checkpoint), checkpoint), chat, task };
+    return { name, ref: await checkpointModel(blobs, await file(checkpoint), checkpoint), chat, task };
   }
 
   async function own(identity: Identity, name: string): Promise<Model> {
@@ -242,6 +245,12 @@ export function createModels({
         .where('name', '=', meant)
         .where('kind', '<>', 'expected')
         .execute();
+    },
+
+    /** When a model is not to be counted on any more, where the operator has said so. */
+    deprecationOf({ name }: Pick<Model, 'name'>): Date | null {
+      const day = deprecations.get(name);
+      return day === undefined ? null : new Date(day);
     },
 
     /** The other names of a model. */

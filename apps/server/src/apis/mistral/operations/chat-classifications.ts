@@ -6,7 +6,7 @@ import { errorResponses } from '../schemas/errors.ts';
 import { chatMessages } from '../translate/chat-messages.ts';
 import { classification } from '../translate/classification.ts';
 
-export const chatClassifications: Operation = (app, { inference }) => {
+export const chatClassifications: Operation = (app, { inference, models }) => {
   app.post(
     '/v1/chat/classifications',
     {
@@ -20,13 +20,12 @@ export const chatClassifications: Operation = (app, { inference }) => {
     },
     async (request) => {
       const { model, input } = request.body;
+      const identity = identityOf(request);
+      const { name } = await models.serve(identity, model);
       const inputs = [input]
         .flat()
         .map(({ messages }) => ({ kind: 'chat' as const, messages: chatMessages(messages) }));
-      return classification(
-        model,
-        await inference.classifyWith(identityOf(request), model, { inputs }, requestSignal(request)),
-      );
+      return classification(name, await inference.classifyWith(identity, model, { inputs }, requestSignal(request)));
     },
   );
 };

@@ -5,7 +5,7 @@ import { classificationRequestSchema, classificationResponseSchema } from '../sc
 import { errorResponses } from '../schemas/errors.ts';
 import { classification } from '../translate/classification.ts';
 
-export const classifications: Operation = (app, { inference }) => {
+export const classifications: Operation = (app, { inference, models }) => {
   app.post(
     '/v1/classifications',
     {
@@ -19,11 +19,10 @@ export const classifications: Operation = (app, { inference }) => {
     },
     async (request) => {
       const { model, input } = request.body;
+      const identity = identityOf(request);
+      const { name } = await models.serve(identity, model);
       const inputs = [input].flat().map((text) => ({ kind: 'text' as const, text }));
-      return classification(
-        model,
-        await inference.classifyWith(identityOf(request), model, { inputs }, requestSignal(request)),
-      );
+      return classification(name, await inference.classifyWith(identity, model, { inputs }, requestSignal(request)));
     },
   );
 };

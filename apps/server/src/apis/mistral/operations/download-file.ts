@@ -1,7 +1,7 @@
 import { identityOf } from '../../../http/identity.ts';
 import type { Operation } from '../operation.ts';
 import { errorResponses } from '../schemas/errors.ts';
-import { fileParams } from '../schemas/files.ts';
+import { fileContent, fileParams } from '../schemas/files.ts';
 
 export const downloadFile: Operation = (app, { files }) => {
   app.get(
@@ -12,8 +12,7 @@ export const downloadFile: Operation = (app, { files }) => {
         tags: ['files'],
         summary: 'Download a file',
         params: fileParams,
-        produces: ['application/octet-stream'],
-        response: errorResponses,
+        response: { 200: fileContent, ...errorResponses },
       },
     },
     async (request, reply) => {

@@ -6,7 +6,7 @@ import type { Operation } from '../operation.ts';
 import { embeddingRequestSchema, embeddingResponseSchema } from '../schemas/embeddings.ts';
 import { errorResponses } from '../schemas/errors.ts';
 
-export const embeddings: Operation = (app, { inference }) => {
+export const embeddings: Operation = (app, { inference, models }) => {
   app.post(
     '/v1/embeddings',
     {
@@ -20,8 +20,10 @@ export const embeddings: Operation = (app, { inference }) => {
     },
     async (request) => {
       const { model, input, output_dimension, output_dtype, encoding_format } = request.body;
+      const identity = identityOf(request);
+      const { name } = await models.serve(identity, model);
       const { vectors, usage } = await inference.embedWith(
-        identityOf(request),
+        identity,
         model,
         {
           inputs: [input].flat().map((text) => ({ kind: 'text', text })),
@@ -33,7 +35,7 @@ export const embeddings: Operation = (app, { inference }) => {
       return {
         id: `embd-${randomBytes(16).toString('hex')}`,
         object: 'list' as const,
-        model,
+        model: name,
         data: vectors.map((vector, index) => ({
           object: 'embedding' as const,
           embedding: encoding_format === 'base64' ? base64(vector) : [...vector],

@@ -3,6 +3,7 @@ import { pageDpi } from '@atelier/memory';
 import type { z } from 'zod';
 import type { ReadPage } from '../../../core/documents/read-document.ts';
 import type { Identity } from '../../../core/access/access.ts';
+import { annotateDocument, type Annotation } from '../../../core/documents/annotate-document.ts';
 import { identityOf } from '../../../http/identity.ts';
 import { requestSignal } from '../../../http/request-signal.ts';
 import type { MistralServices, Operation } from '../operation.ts';
@@ -12,7 +13,7 @@ import { ocrRequestSchema, ocrResponseSchema } from '../schemas/ocr.ts';
 type Request = z.infer<typeof ocrRequestSchema>;
 type Response = z.infer<typeof ocrResponseSchema>;
 
-/** What reads documents here, where a request names no model. */
+/** What reads documents here, where a request names no model; annotations are by the text model that this name means. */
 const defaultModel = 'mistral-ocr-latest';
 
 export const ocr: Operation = (app, services) => {
@@ -31,21 +32,26 @@ export const ocr: Operation = (app, services) => {
     },
     async (request) => {
       const { body } = request;
-      refuseAnnotations(body);
+      const identity = identityOf(request);
+      const signal = requestSignal(request);
+      const model = body.model ?? defaultModel;
+      refusePictures(body);
+      const wanted = annotationOf(model, body.document_annotation_format);
       const { pages, bytes } = await services.readDocument(
         {
-          url: await urlOf(services, identityOf(request), body.document),
+          url: await urlOf(services, identity, body.document),
           pages: body.pages ?? undefined,
           images: body.include_image_base64 ?? false,
           imageLimit: body.image_limit ?? undefined,
           imageMinSize: body.image_min_size ?? undefined,
         },
-        requestSignal(request),
+        signal,
       );
+      const markdown = pages.map((page) => page.markdown).join('\n\n');
       return {
         pages: pages.map(wirePage),
-        model: body.model ?? defaultModel,
-        document_annotation: null,
+        model,
+        document_annotation: wanted && (await annotateDocument(services.inference, identity, markdown, wanted, signal)),
         usage_info: { pages_processed: pages.length, doc_size_bytes: bytes },
       };
     },
@@ -61,14 +67,22 @@ async function urlOf({ files, links }: MistralServices, identity: Identity, docu
 }
 
 /** @throws AtelierError `invalid_request` */
-function refuseAnnotations({ bbox_annotation_format, document_annotation_format }: Request): void {
-  const wanted = bbox_annotation_format
-    ? 'bbox_annotation_format'
-    : document_annotation_format && 'document_annotation_format';
-  if (wanted)
+function refusePictures({ bbox_annotation_format }: Request): void {
+  if (bbox_annotation_format)
     throw new AtelierError('invalid_request', {
-      reason: `${wanted}: no model that sees pictures is on this server; ask a chat model about the Markdown instead`,
+      reason: 'bbox_annotation_format: no model that sees pictures is on this server',
     });
+}
+
+/** @throws AtelierError `invalid_request` for anything but a schema */
+function annotationOf(model: string, format: Request['document_annotation_format']): Annotation | null {
+  if (!format) return null;
+  const { type, json_schema } = format;
+  if (type !== 'json_schema' || !json_schema)
+    throw new AtelierError('invalid_request', {
+      reason: 'document_annotation_format: must be of type json_schema, and bring one',
+    });
+  return { model, schema: json_schema.schema, description: json_schema.description ?? undefined };
 }
 
 function wirePage({ index, markdown, images, width, height }: ReadPage): Response['pages'][number] {

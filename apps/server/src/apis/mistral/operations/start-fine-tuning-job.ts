@@ -21,10 +21,9 @@ export const startFineTuningJob: Operation = (app, { trainingJobs }) => {
     async (request) => {
       const identity = identityOf(request);
       const found = await fineTuningJob(trainingJobs, identity, request.params.job_id);
-      if (found.state !== 'validated')
-        throw new AtelierError('conflict', {
-          reason: `The job is ${statusOfJob(found)}: only one that is VALIDATED is started`,
-        });
+      const status = statusOfJob(found);
+      if (status !== 'VALIDATED')
+        throw new AtelierError('conflict', { reason: `The job is ${status}: only one that is VALIDATED is started` });
       await trainingJobs.start(found);
       return fineTuningJobDetail(trainingJobs, identity, request.params.job_id);
     },

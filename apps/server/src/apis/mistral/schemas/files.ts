@@ -23,6 +23,11 @@ export const fileSchema = z
 
 export const retrievedFileSchema = fileSchema.extend({ deleted: z.boolean() }).describe('RetrieveFileOut');
 export const fileListSchema = z.object({ data: z.array(fileSchema), object: z.literal('list'), total: z.int() });
+/** Bytes, that no schema could look at. */
+export const fileContent = {
+  description: 'The content',
+  content: { 'application/octet-stream': { schema: z.any() } },
+};
 export const deletedFileSchema = z.object({ id: z.uuid(), object: z.literal('file'), deleted: z.literal(true) });
 export const signedUrlSchema = z.object({ url: z.url() });
 

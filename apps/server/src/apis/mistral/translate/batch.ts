@@ -4,7 +4,8 @@ import type { z } from 'zod';
 import type { Batch, BatchApi } from '../../../core/batches/batch-api.ts';
 import type { BatchState } from '../../../storage/database/tables.ts';
 import { type batchListQuery, batchLineSchema, type batchSchema, type batchStatusSchema } from '../schemas/batches.ts';
-import { renderError } from './error.ts';
+import { errorSchema } from '../schemas/errors.ts';
+import { messageOf, renderError } from './error.ts';
 import { unixSeconds } from './model.ts';
 
 type Status = z.infer<typeof batchStatusSchema>;
@@ -101,7 +102,10 @@ export const mistralBatches: BatchApi = {
     const reason = error.message.startsWith('[') ? 'The line is no object with custom_id and body' : error.message;
     return renderError(new AtelierError('invalid_request', { reason }));
   },
-  messageOf: ({ body }) => String((body as { message?: unknown } | null)?.message ?? 'No answer'),
+  messageOf: ({ body }) => {
+    const error = errorSchema.safeParse(body);
+    return error.success ? messageOf(error.data) : 'No answer';
+  },
 };
 
 function parseJson(line: string): unknown {

@@ -91,6 +91,8 @@ function checkOrder(messages: readonly Message[]): void {
     throw outOfOrder(
       `Expected last role User or Tool (or Assistant with prefix True) for serving but got ${last.role}`,
     );
+  if (messages.length === 1 && last.role === 'assistant')
+    throw outOfOrder('Expected a message before the assistant message with prefix True');
   if (messages.slice(0, -1).some((message) => message.role === 'assistant' && message.prefix))
     throw outOfOrder('Only the last message may be an assistant message with prefix True');
   let open: string[] | undefined;

@@ -7,7 +7,7 @@ import { conversation } from './chat-messages.ts';
 export type Generation = Omit<GenerateRequest, 'model' | 'owner'>;
 
 /** Where a request says nothing; the hosted models' own lie between 0 and 0.7. */
-const defaultTemperature = 0.3;
+export const defaultTemperature = 0.3;
 /** Seeds of the engine have 32 bits. */
 const seeds = 0xffff_ffff;
 

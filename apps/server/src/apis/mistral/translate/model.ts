@@ -3,6 +3,7 @@ import type { TrainingJob } from '../../../core/training/training-jobs.ts';
 import type { Model, Models } from '../../../core/models/models.ts';
 import type { baseModelCardSchema, fineTunedModelCardSchema, fineTunedModelSchema } from '../schemas/models.ts';
 import { classifierTargets } from './classifier-targets.ts';
+import { defaultTemperature } from './generation.ts';
 
 type Card = z.infer<typeof baseModelCardSchema> | z.infer<typeof fineTunedModelCardSchema>;
 
@@ -11,18 +12,19 @@ const owner = 'atelier';
 
 /** `id` is the name it was asked by: a client compares it with what it sent. */
 export function modelCard(models: Models, model: Model, job: TrainingJob | undefined, id = model.name): Card {
+  const does = capabilities(model, job);
   const card = {
     id,
     object: 'model' as const,
     created: unixSeconds(model.created_at),
     owned_by: model.workspace_id ?? owner,
-    capabilities: { ...capabilities(model, job), vision: false },
+    capabilities: { ...does, vision: false },
     name: model.title ?? model.name,
     description: model.description,
     max_context_length: model.context_length,
     aliases: [model.name, ...models.aliasesOf(model)].filter((name) => name !== id),
-    deprecation: null,
-    default_model_temperature: null,
+    deprecation: models.deprecationOf(model)?.toISOString() ?? null,
+    default_model_temperature: does.completion_chat ? defaultTemperature : null,
   };
   if (!job) return { ...card, type: 'base' };
   return { ...card, type: 'fine-tuned', job: job.uuid, root: job.model_name, archived: model.archived };
