@@ -19,7 +19,7 @@ const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const settings = JSON.parse((await lines.next()).value as string) as Settings & { blas: boolean };
 const { rank, alpha, threads } = settings;
 
-using device = Device.open({ gpu: 'off', threads, blas: settings.blas });
+using device = Device.open({ gpu: settings.gpu ?? 'off', threads, blas: settings.blas });
 const { method, quantization } = settings;
 const lora =
   method === 'full' ? undefined : { rank, alpha, targets: blockTargets, seed: 1, magnitudes: method === 'dora' };
@@ -61,6 +61,8 @@ for (let line = await lines.next(); !line.done; line = await lines.next()) {
     optimizer.step(1e-3, ++step, batch.weightSum);
     tokens += batch.tokenCount;
   }
-  console.log(JSON.stringify({ seconds: (performance.now() - started) / 1000, tokens, loss }));
+  console.log(
+    JSON.stringify({ seconds: (performance.now() - started) / 1000, tokens, loss, backend: device.description }),
+  );
 }
 console.log(JSON.stringify({ peakBytes: process.resourceUsage().maxRSS * 1024 }));

@@ -9,8 +9,10 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { writeTinyModel } from '@atelier/llama/testing';
-import type { RunSpec } from '@atelier/tuner/contract';
+import { runSpecSchema, type RunSpec } from '@atelier/tuner/contract';
 import { committedTokenizer } from '@atelier/starter';
+import { denseBatches } from './dense-batches.ts';
+import { gpuBench } from './gpu-bench.ts';
 import { finetuneSpeed } from './llama-finetune.ts';
 import { bestSgemmRate } from './sgemm-rate.ts';
 import { shapes, type Shape } from './shapes.ts';
@@ -23,6 +25,8 @@ export type Settings = {
   method: RunSpec['method'];
   /** What ours keeps the frozen matrices in; absent: F32, as PyTorch always does. */
   quantization?: RunSpec['hyperParameters']['quantization'];
+  /** Absent: the CPU. */
+  gpu?: RunSpec['gpu'];
   rank: number;
   alpha: number;
   threads: number;
@@ -43,6 +47,10 @@ export async function tunerBench(args: readonly string[]): Promise<void> {
       shape: { type: 'string', default: 'starter' },
       /** Only works whose name holds this. */
       only: { type: 'string', default: '' },
+      /** cuda, vulkan or metal: LoRA there, beside Hugging Face PEFT (docs/guide/gpu.md). */
+      gpu: { type: 'string', default: 'off' },
+      /** Where large models are written; the system's temporary directory otherwise. */
+      directory: { type: 'string' },
       /** On a machine that others use too, one thread each compares more fairly than all. */
       threads: { type: 'string', default: String(availableParallelism()) },
     },
@@ -51,6 +59,11 @@ export async function tunerBench(args: readonly string[]): Promise<void> {
   if (!shape) throw new RangeError(`--shape is one of ${Object.keys(shapes).join(', ')}`);
   const [rounds, steps] = [Number(values.rounds), Number(values.steps)];
   const threads = Number(values.threads);
+  const gpu = runSpecSchema.shape.gpu.parse(values.gpu);
+  if (gpu !== 'off') {
+    const { shape: name, only, directory } = values;
+    return gpuBench({ gpu, name, shape, rounds, steps, only, threads, directory });
+  }
   const directory = await mkdtemp(path.join(tmpdir(), 'tuner-bench-'));
   try {
     const modelFile = path.join(directory, 'model.gguf');
@@ -112,15 +125,6 @@ export async function tunerBench(args: readonly string[]): Promise<void> {
   } finally {
     await rm(directory, { recursive: true });
   }
-}
-
-/** Equal rows with every token supervised: nothing to gain by packing or by leaving rows out. */
-function denseBatches(shape: Shape): Row[][] {
-  const row = (seed: number): Row => ({
-    tokens: Array.from({ length: shape.length }, (_, i) => 10 + ((seed * 131 + i * 17) % (shape.vocabulary - 10))),
-    weights: Array.from({ length: shape.length }, (_, i) => (i === 0 ? 0 : 1)),
-  });
-  return [0, 1].map((batch) => Array.from({ length: shape.bins }, (_, i) => row(batch * shape.bins + i)));
 }
 
 /** The support desk's rows in its own chat form, 32 to a batch, in the file's order. */

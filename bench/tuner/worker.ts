@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
-export type Turn = { seconds: number; tokens: number; loss: number };
+/** `backend`: what ours computes on. */
+export type Turn = { seconds: number; tokens: number; loss: number; backend?: string };
 
 /** Processor seconds that a process has taken, where the system says (Linux, 100 ticks a second). */
 function processorSeconds(pid: number): number {

@@ -72,6 +72,11 @@ export class Device implements Disposable {
     return new Device(native, backend, options.threads ?? availableParallelism(), options);
   }
 
+  /** What the device calls itself, such as the name of a graphics card. */
+  get description(): string {
+    return this.c.ggml_backend_dev_description(this.c.ggml_backend_get_device(this.backend));
+  }
+
   /** Bytes of its own memory that nobody has taken. */
   get freeBytes(): number {
     const [free, total] = [new BigUint64Array(1), new BigUint64Array(1)];
