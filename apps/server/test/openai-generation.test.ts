@@ -423,6 +423,14 @@ describe('errors', () => {
       'functions',
     ]);
     expect(await refused(client.files.retrieve('file-x'))).toEqual([404, invalid, null, null]);
+    expect(await refused(client.chat.completions.create({ ...greedy, tool_choice: 'required' }))).toEqual([
+      400,
+      invalid,
+      null,
+      null,
+    ]);
+    const uncalled = client.responses.create({ model, input: 'x', tool_choice: 'required' });
+    expect(await refused(uncalled)).toEqual([400, invalid, null, null]);
     const unknown = await it_.request('GET', '/v1/nothing');
     expect(unknown.status).toBe(404);
     expect((await it_.request('POST', '/v1/chat/completions', { ...greedy, safety_identifier: 'x' })).status).toBe(200);

@@ -164,6 +164,17 @@ describe('responses', () => {
     const { logprobs } = message!.content[0] as OpenAI.Responses.ResponseOutputText;
     expect(logprobs!.map(({ token }) => token).join('')).toBe(made.output_text);
     expect(logprobs!.every(({ top_logprobs }) => top_logprobs.length === 2)).toBe(true);
+    // Where there are tools, a text comes later than the tokens it is made of.
+    const asked = { ...greedy, input: 'Say hello.', tools, top_logprobs: 1, max_output_tokens: 6 };
+    const events = await eventsOf(asked);
+    const deltas = events.flatMap((event) => (event.type === 'response.output_text.delta' ? [event] : []));
+    const text = deltas.map(({ delta }) => delta).join('');
+    expect(text).not.toBe('');
+    const tokens = deltas.flatMap((event) => event.logprobs.map(({ token }) => token));
+    expect(tokens.join('').startsWith(text)).toBe(true);
+    const answer = (await client.responses.create(asked)).output[0] as OpenAI.Responses.ResponseOutputMessage;
+    const part = answer.content[0] as OpenAI.Responses.ResponseOutputText;
+    expect(part.logprobs!.map(({ token }) => token)).toEqual(tokens);
   });
 
   it('refuse what cannot be had, by the field', async () => {

@@ -96,7 +96,7 @@ export function chatGeneration(body: ChatRequest): Generation {
     input: { kind: 'chat', ...chatMessages(body.messages), ...(tools.length > 0 && { tools }) },
     reasoning: 'apart',
     ...(body.logprobs && { logprobs: body.top_logprobs ?? 0 }),
-    ...((tools.length > 0 || typeof choice === 'object') && {
+    ...((tools.length > 0 || choice === 'required' || typeof choice === 'object') && {
       toolChoice: typeof choice === 'object' && choice !== null ? { name: choice.function.name } : (choice ?? 'auto'),
       parallelToolCalls: body.parallel_tool_calls ?? true,
     }),

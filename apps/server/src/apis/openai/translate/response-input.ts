@@ -64,7 +64,7 @@ export function responseGeneration(body: ResponseRequest, items: readonly KeptIt
     reasoning: 'apart',
     sampling: sampling(body),
     ...(wantsLogprobs(body) && { logprobs: body.top_logprobs ?? 0 }),
-    ...((tools.length > 0 || typeof choice === 'object') && {
+    ...((tools.length > 0 || choice === 'required' || typeof choice === 'object') && {
       toolChoice: typeof choice === 'object' && choice !== null ? { name: choice.name } : (choice ?? 'auto'),
       parallelToolCalls: body.parallel_tool_calls ?? true,
     }),

@@ -1,5 +1,5 @@
 /** A generation as the events of a response, the last of which holds all of it. */
-import type { GenerateEvent, TokenLogprob } from '@atelier/engine';
+import type { GenerateEvent } from '@atelier/engine';
 import type { AtelierError } from '@atelier/errors';
 import type { OutputItem, ResponseEvent, ResponseRequest, WireResponse } from '../schemas/responses.ts';
 import { newItemId } from './response-input.ts';
@@ -49,6 +49,8 @@ const now = (): number => Math.floor(Date.now() / 1000);
 export class ResponseTeller {
   readonly response: WireResponse;
   #sequence = 0;
+  /** Of tokens whose text has not come yet: a call may begin like it, or a character is not whole. */
+  #untold: ReturnType<typeof wireLogprob>[] = [];
 
   constructor(response: WireResponse) {
     this.response = response;
@@ -62,7 +64,8 @@ export class ResponseTeller {
   *take(event: GenerateEvent): Iterable<ResponseEvent> {
     switch (event.type) {
       case 'text':
-        if (event.text !== '') yield* this.#text(event.text, event.logprobs ?? []);
+        this.#untold.push(...(event.logprobs ?? []).map(wireLogprob));
+        if (event.text !== '') yield* this.#text(event.text);
         break;
       case 'reasoning':
         if (event.text !== '') yield* this.#reasoning(event.text);
@@ -88,8 +91,8 @@ export class ResponseTeller {
     return this.#tell({ type: 'response.failed', response: this.response });
   }
 
-  *#text(delta: string, given: readonly TokenLogprob[]): Iterable<ResponseEvent> {
-    const logprobs = given.map(wireLogprob);
+  *#text(delta: string): Iterable<ResponseEvent> {
+    const logprobs = this.#untold.splice(0);
     let item = this.#open();
     if (item?.type !== 'message') {
       yield* this.#close('completed');
@@ -119,6 +122,7 @@ export class ResponseTeller {
 
   *#call(event: Extract<GenerateEvent, { type: 'tool_call' }>): Iterable<ResponseEvent> {
     if ('name' in event) {
+      this.#untold = []; // of the call's marks
       yield* this.#close('completed');
       const { id: call_id, name } = event;
       yield this.#add({
@@ -146,7 +150,7 @@ export class ResponseTeller {
   *#finish({ reason, usage }: Finish): Iterable<ResponseEvent> {
     const cut = reason === 'length';
     // A model that says nothing has said an empty text.
-    if (this.response.output.length === 0) yield* this.#text('', []);
+    if (this.response.output.length === 0) yield* this.#text('');
     yield* this.#close(cut ? 'incomplete' : 'completed');
     Object.assign(this.response, {
       status: cut ? 'incomplete' : 'completed',
