@@ -29,6 +29,7 @@ import { createBatchHandler } from './core/batches/run-batch.ts';
 import { createDatasets } from './core/datasets/datasets.ts';
 import { createReadDocument } from './core/documents/read-document.ts';
 import { createFiles } from './core/files/files.ts';
+import { deployedModel } from './core/deployments/deployed-model.ts';
 import { createDeployer } from './core/deployments/deployer.ts';
 import { createDeployments } from './core/deployments/deployments.ts';
 import { remotePlaces } from './core/deployments/remote-places.ts';
@@ -167,9 +168,15 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const deployed = { database, blobs, models, remotePlaces: places };
   const environment = childEnvironment();
   const deployer = createDeployer({ ...deployed, engine, events, logger: loggers.deployments, environment });
-  const deployments = createDeployments({ database, trainingJobs, deployer, remotePlaces: places });
+  const deployments = createDeployments({
+    database,
+    trainingJobs,
+    deployer,
+    remotePlaces: places,
+    modelOf: (id) => deployedModel(deployed, id),
+  });
   const batches = createBatches({ database, files, wake });
-  const inference = createInference({ ...deployed, deployments, engine });
+  const inference = createInference({ models, deployments, engine });
   const agents = createAgents({ database, models });
   const conversations = createConversations({ database, agents, models, inference });
 

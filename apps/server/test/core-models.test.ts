@@ -138,7 +138,9 @@ describe('what an engine runs for a name', () => {
   it('is asked of the database once for many requests', async () => {
     await insert('md-many', {});
     const many = await Promise.all(Array.from({ length: 100 }, () => models.serve(anyone, 'md-many')));
-    expect(new Set(many)).toEqual(new Set([{ ref: { path: '/md-many' }, chat: true, task: undefined }]));
+    expect(new Set(many)).toEqual(
+      new Set([{ name: 'md-many', ref: { path: '/md-many' }, chat: true, contextTokens: 8, task: undefined }]),
+    );
     expect(new Set(many).size).toBe(1);
     const other = { ...anyone, workspaceId: 'ws-2' };
     await expect(models.serve(other, 'md-many')).rejects.toMatchObject({ code: 'unknown_model' });
@@ -154,7 +156,13 @@ describe('what an engine runs for a name', () => {
     for (const name of ['ft:here', 'ft:elsewhere']) {
       await insert(name, { kind: 'fine-tuned', path: null, training_job_id: 'tr-2', checkpoint_number: 1 });
       const path = await blobs.localPath(model_blob);
-      expect(await models.serve(anyone, name)).toEqual({ ref: { path }, chat: true, task: 'generation' });
+      expect(await models.serve(anyone, name)).toEqual({
+        name,
+        ref: { path },
+        chat: true,
+        contextTokens: 8,
+        task: 'generation',
+      });
     }
     const during = models.serve(anyone, 'ft:here');
     await models.remove(anyone, 'ft:here');

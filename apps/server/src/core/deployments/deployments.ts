@@ -4,11 +4,13 @@ import type { Database } from '../../storage/database/database.ts';
 import type { Row } from '../../storage/database/tables.ts';
 import type { Identity } from '../access/access.ts';
 import { isId } from '../is-id.ts';
+import { Known } from '../known.ts';
 import type { Model } from '../models/models.ts';
 import { newId } from '../new-id.ts';
 import { requireProject } from '../projects/require-project.ts';
 import { orConflict } from '../stale-reference.ts';
 import type { TrainingJobs } from '../training/training-jobs.ts';
+import type { DeployedModel } from './deployed-model.ts';
 import type { Deployer } from './deployer.ts';
 import { moveDeployment } from './move-deployment.ts';
 import type { RemotePlaces } from './remote-places.ts';
@@ -26,9 +28,18 @@ export type NewDeployment = {
   serverType: 'on-demand' | 'serverless';
 };
 
-type Parts = { database: Database; trainingJobs: TrainingJobs; deployer: Deployer; remotePlaces: RemotePlaces };
+type Parts = {
+  database: Database;
+  trainingJobs: TrainingJobs;
+  deployer: Deployer;
+  remotePlaces: RemotePlaces;
+  /** What the deployment of this id runs. */
+  modelOf: (id: string) => Promise<DeployedModel>;
+};
 
-export function createDeployments({ database, trainingJobs, deployer, remotePlaces }: Parts) {
+export function createDeployments({ database, trainingJobs, deployer, remotePlaces, modelOf }: Parts) {
+  const served = new Known<Deployment & DeployedModel>();
+
   const ofProject = (identity: Identity, projectId: string) =>
     database
       .selectFrom('deployments')
@@ -58,6 +69,19 @@ export function createDeployments({ database, trainingJobs, deployer, remotePlac
 
   return {
     get: find,
+
+    /**
+     * A deployment that is up, and what it runs. Where another server took it down, this may be what it was a second ago.
+     * @throws AtelierError `not_found`; `invalid_request` when it is not up
+     */
+    serve: (identity: Identity, projectId: string, id: string): Promise<Deployment & DeployedModel> =>
+      served.get([identity.workspaceId, projectId, id].join('\0'), async () => {
+        const deployment = await find(identity, projectId, id);
+        const { state } = deployment;
+        if (state !== 'deployed')
+          throw new AtelierError('invalid_request', { reason: `The deployment is not deployed (${state})` });
+        return { ...deployment, ...(await modelOf(id)) };
+      }),
 
     /** Whether another server may run what is trained from this base model. */
     runsElsewhere: ({ name }: Pick<Model, 'name'>): boolean => remotePlaces.has(name),
@@ -103,7 +127,9 @@ export function createDeployments({ database, trainingJobs, deployer, remotePlac
     /** Takes a deployment down, or stops bringing it up. Twice is no error. @throws AtelierError `conflict` when it has failed. */
     async cancel(identity: Identity, projectId: string, id: string): Promise<void> {
       await find(identity, projectId, id);
-      if (await moveDeployment(database, id, 'cancelled')) return await deployer.stop(id);
+      const moved = await moveDeployment(database, id, 'cancelled');
+      served.forget();
+      if (moved) return await deployer.stop(id);
       const { state } = await find(identity, projectId, id);
       if (state !== 'cancelled')
         throw new AtelierError('conflict', { reason: `The deployment has already ended (${state})` });
@@ -113,6 +139,7 @@ export function createDeployments({ database, trainingJobs, deployer, remotePlac
     async remove(identity: Identity, projectId: string, id: string): Promise<void> {
       await find(identity, projectId, id);
       await moveDeployment(database, id, 'cancelled');
+      served.forget();
       await deployer.stop(id);
       await database
         .deleteFrom('deployments')

@@ -17,8 +17,8 @@ import type {
 } from '@atelier/engine';
 import { AtelierError } from '@atelier/errors';
 import type { Identity } from '../access/access.ts';
-import { type DeployedModelParts, deployedModel } from '../deployments/deployed-model.ts';
 import type { Deployments } from '../deployments/deployments.ts';
+import type { Models } from '../models/models.ts';
 import { promptInput } from './prompt-input.ts';
 
 export type Inference = ReturnType<typeof createInference>;
@@ -32,7 +32,7 @@ export type Generation = Place & {
   sampling: NonNullable<GenerateRequest['sampling']>;
 };
 
-export function createInference(parts: DeployedModelParts & { deployments: Deployments; engine: Engine }) {
+export function createInference(parts: { models: Models; deployments: Deployments; engine: Engine }) {
   /** The model of a deployment that is up and was trained for one of `tasks`. */
   async function ready(
     identity: Identity,
@@ -40,10 +40,9 @@ export function createInference(parts: DeployedModelParts & { deployments: Deplo
     tasks: readonly string[],
     wanted: string,
   ): Promise<LocalModelRef> {
-    const { id, task, state } = await parts.deployments.get(identity, projectId, deploymentId);
+    const { task, local } = await parts.deployments.serve(identity, projectId, deploymentId);
     requireTask(task, tasks, wanted);
-    requireDeployed(state);
-    return (await deployedModel(parts, id)).local; // heads are never run elsewhere
+    return local; // heads are never run elsewhere
   }
 
   return {
@@ -56,11 +55,10 @@ export function createInference(parts: DeployedModelParts & { deployments: Deplo
       generation: Generation,
       signal: AbortSignal,
     ): AsyncGenerator<GenerateEvent, void, void> {
-      const deployment = await parts.deployments.get(identity, generation.projectId, generation.deploymentId);
-      requireTask(deployment.task, ['generation', 'preference'], 'text');
-      requireDeployed(deployment.state);
-      const { model, chat } = await deployedModel(parts, deployment.id);
-      const { input, maxTokens, sampling } = generation;
+      const { projectId, deploymentId, input, maxTokens, sampling } = generation;
+      const deployment = await parts.deployments.serve(identity, projectId, deploymentId);
+      const { model, chat, task } = deployment;
+      requireTask(task, ['generation', 'preference'], 'text');
       if ('messages' in input && !chat) {
         throw new AtelierError('invalid_request', {
           reason: `The base model ${deployment.model_name} has no chat template: use completions`,
@@ -125,7 +123,7 @@ export function createInference(parts: DeployedModelParts & { deployments: Deplo
       request: Omit<RerankRequest, 'model' | 'owner'>,
       signal: AbortSignal,
     ): Promise<Reranking> {
-      const model = await parts.models.ref(await parts.models.get(identity, name));
+      const { ref: model } = await parts.models.serve(identity, name);
       return parts.engine.rerank({ ...request, model, owner: identity.workspaceId }, signal);
     },
 
@@ -140,11 +138,10 @@ export function createInference(parts: DeployedModelParts & { deployments: Deplo
       input: TokenizeRequest['input'],
       signal: AbortSignal,
     ): Promise<{ tokens: number[]; contextTokens: number }> {
-      const found = await parts.models.get(identity, name);
-      const model = await parts.models.ref(found);
+      const { ref: model, contextTokens } = await parts.models.serve(identity, name);
       const request = { model, owner: identity.workspaceId, input, tokens: true };
       const { tokens = [] } = await parts.engine.tokenize(request, signal);
-      return { tokens, contextTokens: found.context_length };
+      return { tokens, contextTokens };
     },
 
     /**
@@ -174,12 +171,6 @@ export function createInference(parts: DeployedModelParts & { deployments: Deplo
       return vectors;
     },
   };
-}
-
-/** @throws AtelierError `invalid_request` */
-function requireDeployed(state: string): void {
-  if (state !== 'deployed')
-    throw new AtelierError('invalid_request', { reason: `The deployment is not deployed (${state})` });
 }
 
 /** @throws AtelierError `invalid_request` */

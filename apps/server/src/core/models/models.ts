@@ -24,7 +24,13 @@ export type Model = Omit<Row<'models'>, 'kind'> & { kind: Row<'models'>['kind'] 
 export type Models = ReturnType<typeof createModels>;
 
 /** A model as an engine runs it. `name`: its own, whatever it was asked by; `task`: what it was fine-tuned for, undefined of a base model. */
-export type ServedModel = { name: string; ref: ModelRef; chat: boolean; task: string | undefined };
+export type ServedModel = {
+  name: string;
+  ref: ModelRef;
+  chat: boolean;
+  contextTokens: number;
+  task: string | undefined;
+};
 
 /** What a fine-tuned model was after a step: its name, and the step of the checkpoint. */
 const checkpointName = /^(ft:.{1,400}):ckpt-step-(\d{1,9})$/;
@@ -128,8 +134,9 @@ export function createModels({
   }
 
   async function toServe(model: Model): Promise<ServedModel> {
-    const { name, chat, remote, training_job_id: job } = model;
-    if (job === null) return { name, ref: remote ?? { path: await file(model) }, chat, task: undefined };
+    const { name, chat, context_length: contextTokens, remote, training_job_id: job } = model;
+    const facts = { name, chat, contextTokens };
+    if (job === null) return { ...facts, ref: remote ?? { path: await file(model) }, task: undefined };
     const { task, ...checkpoint } = await database
       .selectFrom('checkpoints')
       .innerJoin('training_jobs', 'training_jobs.id', 'checkpoints.job_id')
@@ -145,7 +152,7 @@ export function createModels({
       .where('checkpoints.job_id', '=', job)
       .where('checkpoints.number', '=', model.checkpoint_number)
       .executeTakeFirstOrThrow();
-    return { name, ref: await checkpointModel(blobs, await file(checkpoint), checkpoint), chat, task };
+    return { ...facts, ref: await checkpointModel(blobs, await file(checkpoint), checkpoint), task };
   }
 
   async function own(identity: Identity, name: string): Promise<Model> {
