@@ -12,7 +12,12 @@ beforeAll(async () => {
   models = await TinyModels.create();
   loadNative({ gpu: 'off' });
   model = LlamaModel.load(await models.model('tiny.gguf'));
-  context = new GenerationContext({ model, threads: new ThreadChoice(1, 1), maxSequences: 4, cacheTokens: 4096 });
+  context = new GenerationContext({
+    model,
+    threads: new ThreadChoice(1, 1, { processors: 1 }),
+    maxSequences: 4,
+    cacheTokens: 4096,
+  });
 });
 afterAll(async () => {
   context[Symbol.dispose]();
@@ -49,7 +54,12 @@ describe('choices', () => {
 
   test('are the same when the memory has no room for all of them together', () => {
     const settings = { choices: 3, maxTokens: 100, sampling: { temperature: 1, seed: 4 } };
-    using narrow = new GenerationContext({ model, threads: new ThreadChoice(1, 1), maxSequences: 4, cacheTokens: 480 });
+    using narrow = new GenerationContext({
+      model,
+      threads: new ThreadChoice(1, 1, { processors: 1 }),
+      maxSequences: 4,
+      cacheTokens: 480,
+    });
     const short = prompt.subarray(0, 100);
     const texts = (context: GenerationContext) => run(model, context, short, settings).map(({ text }) => text);
     expect(texts(narrow)).toEqual(texts(context));

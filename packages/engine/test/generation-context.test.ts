@@ -63,7 +63,12 @@ test.each([
   ['with memory for a few at a time', { cacheTokens: 320 }],
   ['with memory of their own', { cacheTokens: 4096, separate: true }],
 ])('sequences computed together choose the tokens they would choose alone, %s', (_, memory) => {
-  using context = new GenerationContext({ model, threads: new ThreadChoice(1, 1), maxSequences: 8, ...memory });
+  using context = new GenerationContext({
+    model,
+    threads: new ThreadChoice(1, 1, { processors: 1 }),
+    maxSequences: 8,
+    ...memory,
+  });
   const generations = Array.from({ length: 24 }, (_, i) =>
     generationOf(i + 1, promptOf('the sun in the water '.repeat(1 + (i % 6)) + i), 8 + (i % 5) * 8),
   );
@@ -81,7 +86,12 @@ test.each([
 });
 
 test('a slot that is used again remembers nothing of its last sequence', () => {
-  using context = new GenerationContext({ model, threads: new ThreadChoice(1, 1), maxSequences: 1, cacheTokens: 256 });
+  using context = new GenerationContext({
+    model,
+    threads: new ThreadChoice(1, 1, { processors: 1 }),
+    maxSequences: 1,
+    cacheTokens: 256,
+  });
   const first = generationOf(1, promptOf('all the water'), 24);
   const between = generationOf(2, promptOf('something else entirely, and longer than the other one'), 24);
   const again = generationOf(3, promptOf('all the water'), 24);
@@ -90,7 +100,12 @@ test('a slot that is used again remembers nothing of its last sequence', () => {
 });
 
 test('cancelled sequences leave at once, whether they wait or run', () => {
-  using context = new GenerationContext({ model, threads: new ThreadChoice(1, 1), maxSequences: 2, cacheTokens: 512 });
+  using context = new GenerationContext({
+    model,
+    threads: new ThreadChoice(1, 1, { processors: 1 }),
+    maxSequences: 2,
+    cacheTokens: 512,
+  });
   const generations = [1, 2, 3, 4].map((id) => generationOf(id, promptOf(`story ${id}`), 50));
   context.add(generations);
   context.step();

@@ -30,7 +30,7 @@ function generation(text: string, { owner = 'a', maxTokens = 8 } = {}): Generati
 function contextOf(options: { maxSequences?: number; cacheTokens?: number; separate?: boolean } = {}) {
   return new GenerationContext({
     model,
-    threads: new ThreadChoice(1, 1),
+    threads: new ThreadChoice(1, 1, { processors: 1 }),
     maxSequences: 4,
     cacheTokens: 1024,
     ...options,

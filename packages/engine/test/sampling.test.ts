@@ -13,7 +13,12 @@ beforeAll(async () => {
   models = await TinyModels.create();
   loadNative({ gpu: 'off' });
   model = LlamaModel.load(await models.model('tiny.gguf'));
-  context = new GenerationContext({ model, threads: new ThreadChoice(1, 1), maxSequences: 1, cacheTokens: 512 });
+  context = new GenerationContext({
+    model,
+    threads: new ThreadChoice(1, 1, { processors: 1 }),
+    maxSequences: 1,
+    cacheTokens: 512,
+  });
 });
 afterAll(async () => {
   context[Symbol.dispose]();

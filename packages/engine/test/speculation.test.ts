@@ -20,7 +20,7 @@ afterAll(async () => {
 });
 
 function contextOf(speculation: 'off' | 'ngram', options: { cacheTokens?: number; separate?: boolean } = {}) {
-  const threads = new ThreadChoice(1, 1);
+  const threads = new ThreadChoice(1, 1, { processors: 1 });
   return new GenerationContext({ model, threads, maxSequences: 4, cacheTokens: 2048, speculation, ...options });
 }
 

@@ -51,6 +51,28 @@ describe('LlamaContext', () => {
     expect(context.logits()).toEqual(expected);
   });
 
+  it('computes the same with any number of threads, which contexts share', async () => {
+    using context = makeContext();
+    using other = makeContext();
+    const tokens = [1, 2, 3, 40, 5];
+    context.decode(batchOf(tokens));
+    const expected = context.logits().slice();
+    for (const threads of [2, 1, 3, 2]) {
+      for (const each of [context, other]) {
+        each.memory.clear();
+        each.setThreads(threads);
+        expect(each.decode(batchOf(tokens))).toBe('ok');
+        expect(each.logits()).toEqual(expected);
+      }
+    }
+    for (const each of [context, other]) each.memory.clear();
+    const running = context.decodeAsync(batchOf(tokens));
+    other.decode(batchOf(tokens));
+    await running;
+    for (const each of [context, other]) expect(each.logits()).toEqual(expected);
+    expect(() => context.setThreads(0)).toThrow(/threads/);
+  });
+
   it('keeps sequences apart', () => {
     using context = makeContext({ nSeqMax: 2 });
     const alone = [10, 11, 12];

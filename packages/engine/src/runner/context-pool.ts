@@ -3,6 +3,7 @@ import { AtelierError, isAtelierError } from '@atelier/errors';
 import { Adapter, type LlamaModel } from '@atelier/llama';
 import type { AdapterRef, LoadCommand, Outcome } from '../protocol.ts';
 import { GenerationContext } from './generation-context.ts';
+import type { ProcessorRoom } from './processor-room.ts';
 import { ThreadChoice } from './thread-choice.ts';
 
 /** A request that needs a context. */
@@ -34,11 +35,11 @@ export class ContextPool implements Disposable {
   #pastCompletionTokens = 0;
 
   /** `onChange` is called when there are other contexts than before. */
-  constructor(model: LlamaModel, options: LoadCommand, onChange: () => void) {
+  constructor(model: LlamaModel, options: LoadCommand, room: ProcessorRoom, onChange: () => void) {
     this.#model = model;
     this.#options = options;
     this.#onChange = onChange;
-    this.#threads = new ThreadChoice(model.parameters, options.threads);
+    this.#threads = new ThreadChoice(model.parameters, options.threads, room);
   }
 
   get busy(): boolean {

@@ -4,6 +4,7 @@ import type { LlamaModel } from '@atelier/llama';
 import type { EncodeCommand, LoadCommand, Outcome } from '../protocol.ts';
 import { Encoder, type EncodeJob, type Pooling } from './encoder.ts';
 import { HeadCache } from './head-cache.ts';
+import type { ProcessorRoom } from './processor-room.ts';
 import type { PromptMaker } from './prompt.ts';
 import { SequenceMaker } from './sequence-maker.ts';
 import { ThreadChoice } from './thread-choice.ts';
@@ -20,10 +21,10 @@ export class Encoders implements Disposable {
   readonly #heads: HeadCache;
   readonly #encoders = new Map<'vectors' | 'ranks', Encoder>();
 
-  constructor(model: LlamaModel, options: LoadCommand, prompts: PromptMaker) {
+  constructor(model: LlamaModel, options: LoadCommand, room: ProcessorRoom, prompts: PromptMaker) {
     this.#model = model;
     this.#options = options;
-    this.#threads = new ThreadChoice(model.parameters, options.threads);
+    this.#threads = new ThreadChoice(model.parameters, options.threads, room);
     this.#sequences = new SequenceMaker(model, prompts.model, prompts.longestTokenBytes);
     this.#heads = new HeadCache(model.embeddingWidth);
   }

@@ -17,6 +17,7 @@ import type {
 import { ContextPool } from './context-pool.ts';
 import { Encoders } from './encoders.ts';
 import { log } from './log.ts';
+import { ProcessorRoom } from './processor-room.ts';
 import { PromptMaker } from './prompt.ts';
 import { Generations } from './generations.ts';
 
@@ -66,8 +67,9 @@ export class Runner {
     this.#model = model;
     this.#prompts = new PromptMaker(model);
     this.#generations = new Generations(model, options.contextTokens);
-    this.#pool = new ContextPool(model, options, () => (this.#statisticsDue = 0));
-    this.#encoders = new Encoders(model, options, this.#prompts);
+    const room = new ProcessorRoom();
+    this.#pool = new ContextPool(model, options, room, () => (this.#statisticsDue = 0));
+    this.#encoders = new Encoders(model, options, room, this.#prompts);
     const { parameters, vocab } = model;
     channel.send({ type: 'ready', model: { parameters, vocabularySize: vocab.size }, statistics: this.#statistics() });
   }

@@ -1,12 +1,12 @@
-import { availableParallelism, loadavg } from 'node:os';
+import type { ProcessorRoom } from './processor-room.ts';
 
 /**
  * How many threads compute a step. llama.cpp's threads meet at a barrier after every operation and spin there; when
  * others use the processor, a training run next door, each of the hundreds of barriers of a step can cost a time slice
  * of the scheduler. Measured on two cores beside a training run: 40 tokens of a tiny model took 22 ms on one thread and
- * 12,000 ms on two, of a model of 30 million parameters 0.25 s and 2 s; alone on the machine, two are faster. So the
- * choice is made by measuring, again and again, on small steps; large ones follow. More threads are only tried while the
- * machine has processors to spare: beside a training run a single such step has taken six seconds.
+ * 12,000 ms on two, of a model of 30 million parameters 0.25 s and 2 s; alone on the machine, two are faster. So a step
+ * has at most as many threads as others leave processors. A large one, such as of a prompt, is divided among all of these;
+ * how many a small one can use, of which the barriers are a good part, is measured again and again.
  */
 
 /** Operations a second of one thread, roughly; only to tell small steps from large ones. */
@@ -16,6 +16,12 @@ const oneThread = 2e10;
 const smallTokens = 16;
 const smallMs = 50;
 const longestMs = 1000;
+
+/** The first steps of a number of threads count as their best: threads have to be started, memory has to be found. */
+const firstSteps = 3;
+/** A step that the system has held up, for however long, changes little; several do. */
+const learningRate = 1 / 16;
+const mostTimesKnown = 4;
 
 /** How long is computed before another number is tried. It doubles each time, as long as nothing changes... */
 const firstTrialMs = 1000;
@@ -28,8 +34,8 @@ const worthwhile = 1.1;
 
 /** What is known of steps of about the same number of tokens. */
 type Steps = {
-  /** Milliseconds per token by number of threads. */
-  costs: Map<number, number>;
+  /** Milliseconds per token by number of threads, and how many steps with it have been seen. */
+  costs: Map<number, { ms: number; seen: number }>;
   best: number;
   /** Milliseconds computed since the last trial, and after how many the next one is due. */
   sinceTrial: number;
@@ -40,59 +46,56 @@ type Steps = {
 export class ThreadChoice {
   readonly #candidates: readonly number[];
   readonly #parameters: number;
+  readonly #room: Pick<ProcessorRoom, 'processors'>;
   /** By the logarithm of their number of tokens. */
   readonly #steps = new Map<number, Steps>();
-  /** The last choice for a small step. */
-  #current: number;
 
-  readonly #hasRoom: () => boolean;
-
-  /** `parameters` of the model, and how many threads there may be. `hasRoom`: some processors are idle. */
-  constructor(parameters: number, most: number, hasRoom: () => boolean = hasIdleProcessors) {
-    this.#hasRoom = hasRoom;
-    const candidates = [most];
-    for (let threads = 1; threads < most; threads *= 2) candidates.push(threads);
-    this.#candidates = candidates.sort((a, b) => a - b);
+  /** `parameters` of the model, and how many threads there may be. */
+  constructor(parameters: number, most: number, room: Pick<ProcessorRoom, 'processors'>) {
+    this.#candidates = [...numbersBelow(most), most];
     this.#parameters = parameters;
-    this.#current = most;
+    this.#room = room;
   }
 
   /** The number of threads for the next step of `tokens` tokens. */
   choose(tokens: number): number {
-    if (!this.#isSmall(tokens)) return this.#current;
+    const candidates = this.#candidates.filter((threads) => threads <= Math.round(this.#room.processors));
+    if (!this.#isSmall(tokens)) return candidates.at(-1)!;
     const steps = this.#stepsOf(tokens);
-    const unknown = this.#candidates.find((threads) => !steps.costs.has(threads));
-    if (unknown !== undefined && (steps.costs.size === 0 || this.#hasRoom())) return unknown;
-    const best = this.#best(steps);
+    const unknown = candidates.find((threads) => (steps.costs.get(threads)?.seen ?? 0) < firstSteps);
+    if (unknown !== undefined) return unknown;
+    const best = this.#best(steps, candidates);
     if (best !== steps.best) Object.assign(steps, { best, sinceTrial: 0, trialDelay: firstTrialMs });
-    this.#current = best;
     if (steps.sinceTrial < steps.trialDelay) return best;
-    const index = this.#candidates.indexOf(best);
-    const others = [this.#hasRoom() ? this.#candidates[index + 1] : undefined, this.#candidates[index - 1]];
-    const possible = others.filter((threads) => threads !== undefined);
-    return possible[steps.trials % possible.length] ?? best;
+    const index = candidates.indexOf(best);
+    const others = [candidates[index + 1], candidates[index - 1]].filter((threads) => threads !== undefined);
+    return others[steps.trials % others.length] ?? best;
   }
 
-  /** A step of `tokens` tokens took `ms` with `threads` threads. */
-  observe(tokens: number, threads: number, ms: number): void {
+  /** A step of `tokens` tokens took `stepMs` with `threads` threads. */
+  observe(tokens: number, threads: number, stepMs: number): void {
     if (!this.#isSmall(tokens)) return;
     const steps = this.#stepsOf(tokens);
     const { costs, best } = steps;
-    const cost = ms / tokens;
-    const known = costs.get(threads);
-    if (known !== undefined && threads === best) {
-      costs.set(threads, known + (cost - known) / 4);
-      steps.sinceTrial += ms;
+    const ms = stepMs / tokens;
+    const known = costs.get(threads) ?? { ms: Infinity, seen: 0 };
+    known.seen++;
+    costs.set(threads, known);
+    if (known.seen <= firstSteps) {
+      known.ms = Math.min(known.ms, ms);
       return;
     }
-    costs.set(threads, cost);
-    const expected = costs.get(best);
-    if (expected === undefined) return;
+    if (threads === best) {
+      known.ms += (Math.min(ms, known.ms * mostTimesKnown) - known.ms) * learningRate;
+      steps.sinceTrial += stepMs;
+      return;
+    }
+    known.ms = ms;
     steps.trials++;
     steps.sinceTrial = 0;
     steps.trialDelay = Math.max(
       Math.min(lastTrialMs, steps.trialDelay * 2),
-      (ms - expected * tokens) * trialCostFactor,
+      (stepMs - costs.get(best)!.ms * tokens) * trialCostFactor,
     );
   }
 
@@ -101,26 +104,25 @@ export class ThreadChoice {
     return ms <= smallMs || (tokens <= smallTokens && ms <= longestMs);
   }
 
-  #best({ costs }: Steps): number {
-    const least = Math.min(...costs.values());
-    return this.#candidates.find((threads) => (costs.get(threads) ?? Infinity) <= least * worthwhile)!;
+  #best({ costs }: Steps, candidates: readonly number[]): number {
+    const least = Math.min(...candidates.map((threads) => costs.get(threads)!.ms));
+    return candidates.find((threads) => costs.get(threads)!.ms <= least * worthwhile)!;
   }
 
   #stepsOf(tokens: number): Steps {
     const size = Math.floor(Math.log2(tokens));
     let steps = this.#steps.get(size);
     if (!steps) {
-      // What steps of the nearest size have shown is a better start than trying everything again.
-      const [nearest] = [...this.#steps.keys()].sort((a, b) => Math.abs(a - size) - Math.abs(b - size));
-      const known = nearest === undefined ? [] : this.#steps.get(nearest)!.costs;
-      steps = { costs: new Map(known), best: this.#current, sinceTrial: 0, trialDelay: firstTrialMs, trials: 0 };
+      steps = { costs: new Map(), best: 1, sinceTrial: 0, trialDelay: firstTrialMs, trials: 0 };
       this.#steps.set(size, steps);
     }
     return steps;
   }
 }
 
-/** The mean over the last minute of processes that want to run; Windows has none and gives 0. */
-function hasIdleProcessors(): boolean {
-  return loadavg()[0]! < availableParallelism();
+/** 1, 2, 3, 4, 6, 8, 12, ...: each number of threads that is used keeps these threads, so there should be few. */
+function numbersBelow(most: number): number[] {
+  const numbers = [1];
+  for (let power = 2; power < 2 * most; power *= 2) numbers.push(power, power * 1.5);
+  return numbers.filter((threads) => threads < most);
 }

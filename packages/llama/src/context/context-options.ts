@@ -34,7 +34,7 @@ export interface ContextOptions {
 
 /** LLAMA_MAX_SEQ in llama.cpp's source. */
 const maxSequences = 256;
-const maxThreads = 512;
+export const maxThreads = 512;
 
 const poolings: Record<Pooling, llama_pooling_type> = {
   none: llama_pooling_type.LLAMA_POOLING_TYPE_NONE,

@@ -8,7 +8,8 @@ import type { Native } from '../native/native.ts';
 import type { Pointer } from '../native/pointer.ts';
 import type { Batch } from './batch.ts';
 import { ContextMemory } from './context-memory.ts';
-import { type ContextOptions, contextParameters } from './context-options.ts';
+import { type ContextOptions, contextParameters, maxThreads } from './context-options.ts';
+import { threadPool } from './thread-pool.ts';
 
 /** `no-slot`: the memory has no room for the batch, and nothing changed. */
 export type DecodeResult = 'ok' | 'no-slot';
@@ -35,6 +36,8 @@ export class LlamaContext implements Disposable {
   /** Which entries of the last batch have results; native code asserts that only those are asked for. */
   private outputs = new Int8Array(0);
   private busy = false;
+  /** As it was set; undefined while llama.cpp starts its own. */
+  private threads: number | undefined;
 
   /** Makes a context. Throws `invalid_request` for options out of range or that the model cannot serve. */
   constructor(model: LlamaModel, options: ContextOptions = {}) {
@@ -79,6 +82,9 @@ export class LlamaContext implements Disposable {
   /** The same on another thread. Nothing else may use this context or change the batch until it is done. */
   async decodeAsync(batch: Batch): Promise<DecodeResult> {
     this.prepare(batch);
+    // Another context may compute meanwhile, with the threads they would share.
+    this.native.c.llama_detach_threadpool(this.pointer);
+    this.threads = undefined;
     this.busy = true;
     const release = this.lifetime.hold('decode');
     try {
@@ -137,11 +143,20 @@ export class LlamaContext implements Disposable {
     this.releaseAdapters = held;
   }
 
-  setThreads(nThreads: number, nThreadsBatch: number = nThreads): void {
+  /**
+   * How many threads compute from now on. They are kept for the next batch, and those of a process's contexts are the same
+   * ones, while llama.cpp by itself starts threads for each batch.
+   */
+  setThreads(threads: number): void {
     this.checkIdle();
-    checkInteger('nThreads', nThreads, 1, 512);
-    checkInteger('nThreadsBatch', nThreadsBatch, 1, 512);
-    this.native.c.llama_set_n_threads(this.pointer, nThreads, nThreadsBatch);
+    checkInteger('threads', threads, 1, maxThreads);
+    if (threads === this.threads) return;
+    const { c } = this.native;
+    const pool = threadPool(this.native, threads);
+    if (pool === null) c.llama_detach_threadpool(this.pointer);
+    else c.llama_attach_threadpool(this.pointer, pool, pool);
+    c.llama_set_n_threads(this.pointer, threads, threads);
+    this.threads = threads;
   }
 
   /**
