@@ -37,27 +37,13 @@ describe('LlamaContext', () => {
     expect(Math.max(...parts.map((value, index) => Math.abs(value - (first[index] ?? 0))))).toBeLessThan(1e-4);
   });
 
-  it('computes away from this thread, and refuses other use meanwhile', async () => {
-    using context = makeContext();
-    const batch = batchOf([7, 8, 9]);
-    context.decode(batch);
-    const expected = context.logits().slice();
-    context.memory.clear();
-    const running = context.decodeAsync(batch);
-    expect(() => context.logits()).toThrow(/is decoding/);
-    expect(() => context.decode(batch)).toThrow(/is decoding/);
-    expect(() => context[Symbol.dispose]()).toThrow(/in use \(1 decode\)/);
-    expect(await running).toBe('ok');
-    expect(context.logits()).toEqual(expected);
-  });
-
-  it('computes the same with any number of threads, which contexts share', async () => {
+  it('computes the same with any number of threads, which contexts share', () => {
     using context = makeContext();
     using other = makeContext();
     const tokens = [1, 2, 3, 40, 5];
     context.decode(batchOf(tokens));
     const expected = context.logits().slice();
-    for (const threads of [2, 1, 3, 2]) {
+    for (const threads of [2, 1, 2]) {
       for (const each of [context, other]) {
         each.memory.clear();
         each.setThreads(threads);
@@ -65,11 +51,6 @@ describe('LlamaContext', () => {
         expect(each.logits()).toEqual(expected);
       }
     }
-    for (const each of [context, other]) each.memory.clear();
-    const running = context.decodeAsync(batchOf(tokens));
-    other.decode(batchOf(tokens));
-    await running;
-    for (const each of [context, other]) expect(each.logits()).toEqual(expected);
     expect(() => context.setThreads(0)).toThrow(/threads/);
   });
 

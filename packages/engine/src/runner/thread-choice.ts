@@ -30,7 +30,7 @@ const lastTrialMs = 16_000;
 const trialCostFactor = 30;
 
 /** Fewer threads are preferred unless more are faster by this factor: the processor has other work, too. */
-const worthwhile = 1.1;
+const worthwhile = 1.05;
 
 /** What is known of steps of about the same number of tokens. */
 type Steps = {

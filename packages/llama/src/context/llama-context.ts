@@ -35,8 +35,7 @@ export class LlamaContext implements Disposable {
   private releaseAdapters: (() => void)[] = [];
   /** Which entries of the last batch have results; native code asserts that only those are asked for. */
   private outputs = new Int8Array(0);
-  private busy = false;
-  /** As it was set; undefined while llama.cpp starts its own. */
+  /** As it was set. */
   private threads: number | undefined;
 
   /** Makes a context. Throws `invalid_request` for options out of range or that the model cannot serve. */
@@ -79,23 +78,6 @@ export class LlamaContext implements Disposable {
     return this.finish(batch, this.native.c.llama_decode(this.pointer, batch.struct()));
   }
 
-  /** The same on another thread. Nothing else may use this context or change the batch until it is done. */
-  async decodeAsync(batch: Batch): Promise<DecodeResult> {
-    this.prepare(batch);
-    // Another context may compute meanwhile, with the threads they would share.
-    this.native.c.llama_detach_threadpool(this.pointer);
-    this.threads = undefined;
-    this.busy = true;
-    const release = this.lifetime.hold('decode');
-    try {
-      const status = await this.native.async.llama_decode(this.pointer, batch.struct());
-      return this.finish(batch, status);
-    } finally {
-      this.busy = false;
-      release();
-    }
-  }
-
   /**
    * Logits after the batch's entry `index` (-1: the last), one per token of the vocabulary, in native memory: valid
    * until the next decode, and writable, which is how a sampler can be steered.
@@ -118,7 +100,7 @@ export class LlamaContext implements Disposable {
    * that the model's own head gives it, as many as the file names labels or one.
    */
   sequenceEmbedding(sequence: number): Float32Array {
-    this.checkIdle();
+    this.lifetime.check();
     this.checkEmbeddings();
     checkInteger('sequence', sequence, 0, this.nSeqMax - 1);
     if (!this.isPooled) throw invalid('this context does not join embeddings by sequence');
@@ -127,7 +109,7 @@ export class LlamaContext implements Disposable {
 
   /** Replaces the adapters in use. Memory computed with others stays: clear it first. */
   setAdapters(adapters: readonly { adapter: Adapter; scale?: number }[]): void {
-    this.checkIdle();
+    this.lifetime.check();
     const scales = Float32Array.from(adapters, ({ scale }) => checkNumber('scale', scale ?? 1, -1e6, 1e6));
     for (const { adapter } of adapters) {
       if (adapter.model !== this.model) throw invalid('the adapter was loaded for another model');
@@ -148,7 +130,7 @@ export class LlamaContext implements Disposable {
    * ones, while llama.cpp by itself starts threads for each batch.
    */
   setThreads(threads: number): void {
-    this.checkIdle();
+    this.lifetime.check();
     checkInteger('threads', threads, 1, maxThreads);
     if (threads === this.threads) return;
     const { c } = this.native;
@@ -164,13 +146,13 @@ export class LlamaContext implements Disposable {
    * last decode gave it none.
    */
   checkOutput(index: number): number {
-    this.checkIdle();
+    this.lifetime.check();
     const entry = index === -1 ? this.outputs.lastIndexOf(1) : index;
     if (this.outputs[entry] !== 1) throw invalid(`entry ${index} of the last batch has no results`);
     return entry;
   }
 
-  /** Frees the context's memory. Throws `conflict` during a decode; a second call does nothing. */
+  /** Frees the context's memory; a second call does nothing. */
   [Symbol.dispose](): void {
     this.lifetime.end(() => {
       this.native.c.llama_free(this.pointer);
@@ -180,7 +162,7 @@ export class LlamaContext implements Disposable {
   }
 
   private prepare(batch: Batch): void {
-    this.checkIdle();
+    this.lifetime.check();
     batch.check({ tokens: this.nBatch, vocabulary: this.model.vocab.size, sequences: this.nSeqMax });
     this.outputs = new Int8Array(0);
   }
@@ -193,11 +175,6 @@ export class LlamaContext implements Disposable {
     if (status === 1) return 'no-slot';
     if (status === -1) throw invalid('positions of the batch do not go on from what the context remembers');
     throw new AtelierError('internal', {}, new Error(`llama_decode returned ${status}`));
-  }
-
-  private checkIdle(): void {
-    this.lifetime.check();
-    if (this.busy) throw new AtelierError('conflict', { reason: 'The context is decoding' });
   }
 
   private checkEmbeddings(): void {
