@@ -20,7 +20,7 @@ const longestMs = 1000;
 /** The first steps of a number of threads count as their best: threads have to be started, memory has to be found. */
 const firstSteps = 3;
 /** A step that the system has held up, for however long, changes little; several do. */
-const learningRate = 1 / 16;
+const learningRate = 1 / 32;
 const mostTimesKnown = 4;
 
 /** How long is computed before another number is tried. It doubles each time, as long as nothing changes... */
