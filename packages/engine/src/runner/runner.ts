@@ -20,14 +20,9 @@ import { log } from './log.ts';
 import { ProcessorRoom } from './processor-room.ts';
 import { PromptMaker } from './prompt.ts';
 import { Generations } from './generations.ts';
+import { ReportPace } from './report-pace.ts';
 
 const statisticsMs = 1000;
-
-/**
- * Texts are reported so often, or after each step where that takes longer: to write, read and pass on each token of a small
- * model by itself takes a good part of the time in which the next one is computed, on the same processors.
- */
-const reportMs = 20;
 
 type Channel = JsonChannel<Command, Report>;
 
@@ -45,9 +40,8 @@ export class Runner {
   #stepping = false;
   #promptTokens = 0;
   #statisticsDue = 0;
-  /** Outcomes to be reported; when that was done last, and for which requests. */
+  readonly #pace = new ReportPace();
   #unreported: Outcome[] = [];
-  #lastReport = { at: 0, ids: new Set<number>() };
 
   /**
    * Loads a model, which blocks the thread, and reports `ready`; a model that is not usable is reported as `refused` and
@@ -180,7 +174,7 @@ export class Runner {
       let start = performance.now();
       for (const outcomes of this.#steps()) {
         this.#unreported.push(...outcomes);
-        if (!this.#mayWait(outcomes, performance.now() - start)) this.#report([]);
+        if (!this.#pace.mayWait(outcomes, performance.now() - start)) this.#report([]);
         await this.#channel.drained();
         await nextTurn();
         start = performance.now();
@@ -196,17 +190,11 @@ export class Runner {
     yield* this.#encoders.steps(() => this.#pool.busy);
   }
 
-  /** Texts, but not the first of a request, when another step like this one will be done in time. */
-  #mayWait(outcomes: Outcome[], stepMs: number): boolean {
-    const { at, ids } = this.#lastReport;
-    return performance.now() + stepMs <= at + reportMs && outcomes.every((each) => isText(each) && ids.has(each.id));
-  }
-
   #report(more: Outcome[]): void {
     const outcomes = this.#unreported.splice(0).concat(more);
     const due = performance.now() >= this.#statisticsDue || outcomes.some(({ finish }) => finish !== undefined);
     if (outcomes.length === 0 && !due) return;
-    this.#lastReport = { at: performance.now(), ids: new Set(outcomes.map(({ id }) => id)) };
+    this.#pace.reported(outcomes);
     if (due) this.#statisticsDue = performance.now() + statisticsMs;
     this.#send(outcomes, due ? this.#statistics() : undefined);
   }
@@ -234,6 +222,3 @@ export class Runner {
     };
   }
 }
-
-const ofText = new Set(['id', 'choice', 'text', 'reasoning', 'logprobs']);
-const isText = (outcome: Outcome): boolean => Object.keys(outcome).every((key) => ofText.has(key));
