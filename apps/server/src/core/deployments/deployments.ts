@@ -38,7 +38,7 @@ type Parts = {
 };
 
 export function createDeployments({ database, trainingJobs, deployer, remotePlaces, modelOf }: Parts) {
-  const served = new Known<Deployment & DeployedModel>();
+  const served = new Known<(Deployment & DeployedModel) | null>();
 
   const ofProject = (identity: Identity, projectId: string) =>
     database
@@ -71,16 +71,14 @@ export function createDeployments({ database, trainingJobs, deployer, remotePlac
     get: find,
 
     /**
-     * A deployment that is up, and what it runs. Where another server took it down, this may be what it was a second ago.
-     * @throws AtelierError `not_found`; `invalid_request` when it is not up
+     * A deployment that is up, and what it runs; null when it is not up. Where another server took it down, this may be
+     * what it was a second ago.
+     * @throws AtelierError `not_found`
      */
-    serve: (identity: Identity, projectId: string, id: string): Promise<Deployment & DeployedModel> =>
+    serve: (identity: Identity, projectId: string, id: string): Promise<(Deployment & DeployedModel) | null> =>
       served.get([identity.workspaceId, projectId, id].join('\0'), async () => {
         const deployment = await find(identity, projectId, id);
-        const { state } = deployment;
-        if (state !== 'deployed')
-          throw new AtelierError('invalid_request', { reason: `The deployment is not deployed (${state})` });
-        return { ...deployment, ...(await modelOf(id)) };
+        return deployment.state === 'deployed' ? { ...deployment, ...(await modelOf(id)) } : null;
       }),
 
     /** Whether another server may run what is trained from this base model. */

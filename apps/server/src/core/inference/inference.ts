@@ -9,7 +9,6 @@ import type {
   Engine,
   GenerateEvent,
   GenerateRequest,
-  LocalModelRef,
   Reranking,
   RerankRequest,
   TokenizeRequest,
@@ -33,16 +32,18 @@ export type Generation = Place & {
 };
 
 export function createInference(parts: { models: Models; deployments: Deployments; engine: Engine }) {
-  /** The model of a deployment that is up and was trained for one of `tasks`. */
+  /** A deployment that is up and was trained for one of `tasks`. */
   async function ready(
     identity: Identity,
     { projectId, deploymentId }: Place,
     tasks: readonly string[],
     wanted: string,
-  ): Promise<LocalModelRef> {
-    const { task, local } = await parts.deployments.serve(identity, projectId, deploymentId);
+  ) {
+    const up = await parts.deployments.serve(identity, projectId, deploymentId);
+    const { task, state } = up ?? (await parts.deployments.get(identity, projectId, deploymentId));
     requireTask(task, tasks, wanted);
-    return local; // heads are never run elsewhere
+    if (!up) throw new AtelierError('invalid_request', { reason: `The deployment is not deployed (${state})` });
+    return up;
   }
 
   return {
@@ -55,13 +56,11 @@ export function createInference(parts: { models: Models; deployments: Deployment
       generation: Generation,
       signal: AbortSignal,
     ): AsyncGenerator<GenerateEvent, void, void> {
-      const { projectId, deploymentId, input, maxTokens, sampling } = generation;
-      const deployment = await parts.deployments.serve(identity, projectId, deploymentId);
-      const { model, chat, task } = deployment;
-      requireTask(task, ['generation', 'preference'], 'text');
+      const { input, maxTokens, sampling } = generation;
+      const { model, model_name, chat } = await ready(identity, generation, ['generation', 'preference'], 'text');
       if ('messages' in input && !chat) {
         throw new AtelierError('invalid_request', {
-          reason: `The base model ${deployment.model_name} has no chat template: use completions`,
+          reason: `The base model ${model_name} has no chat template: use completions`,
         });
       }
       const given: GenerateRequest['input'] =
@@ -153,7 +152,8 @@ export function createInference(parts: { models: Models; deployments: Deployment
       { input, ...place }: Place & { input: string },
       signal: AbortSignal,
     ): Promise<TargetScores[]> {
-      const model = await ready(identity, place, ['classification', 'regression'], 'classification');
+      // Heads are never run elsewhere.
+      const { local: model } = await ready(identity, place, ['classification', 'regression'], 'classification');
       const request = { owner: identity.workspaceId, inputs: [{ kind: 'text' as const, text: input }] };
       const { results } = await parts.engine.classify({ ...request, model: { ...model, head: model.head! } }, signal);
       return results[0]!;
@@ -165,7 +165,7 @@ export function createInference(parts: { models: Models; deployments: Deployment
       { inputs, ...place }: Place & { inputs: readonly string[] },
       signal: AbortSignal,
     ): Promise<Vector[]> {
-      const model = await ready(identity, place, ['embedding'], 'embeddings');
+      const { local: model } = await ready(identity, place, ['embedding'], 'embeddings');
       const texts = inputs.map((text) => ({ kind: 'text' as const, text }));
       const { vectors } = await parts.engine.embed({ model, owner: identity.workspaceId, inputs: texts }, signal);
       return vectors;
