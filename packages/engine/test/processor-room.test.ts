@@ -54,6 +54,12 @@ test('a neighbour that comes or goes is known of after a fifth of a second', () 
   expect(room.processors).toBeCloseTo(2);
 });
 
+test('where idleness is not counted there is room', () => {
+  times.idle = NaN;
+  pass(300, 1, 0);
+  expect(room.processors).toBe(Infinity);
+});
+
 test('the machine itself is asked', async () => {
   using real = new ProcessorRoom();
   await sleep(300);

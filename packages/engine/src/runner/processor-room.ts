@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 
-/** Milliseconds in which processors were idle, all together, and which this process has used of them. */
+/** Milliseconds in which processors were idle, all together (NaN: nobody knows), and which this process has used of them. */
 export type ProcessorTimes = { idle: number; own: number };
 
 /** Systems count in hundredths of a second, so that times closer together say little. */
@@ -28,13 +28,14 @@ export class ProcessorRoom implements Disposable {
     this.#timer = setInterval(() => this.processors, pauseMs).unref();
   }
 
-  /** A fraction, at least 1. */
+  /** A fraction, at least 1; Infinity where nobody knows. */
   get processors(): number {
     const at = this.#clock();
     const ms = at - this.#last.at;
     if (ms >= shortestMs) {
       const { idle, own } = this.#read();
-      this.#processors = Math.max(1, (idle - this.#last.idle + own - this.#last.own) / ms);
+      const left = (idle - this.#last.idle + own - this.#last.own) / ms;
+      this.#processors = Number.isNaN(left) ? Infinity : Math.max(1, left);
       this.#last = { at, idle, own };
     }
     return this.#processors;
@@ -52,8 +53,17 @@ function processorTimes(): ProcessorTimes {
 
 /** Linux is asked directly: `cpus()` also asks for each processor's frequency, which can take it milliseconds each. */
 function idleMs(): number {
-  if (process.platform !== 'linux') return cpus().reduce((sum, { times }) => sum + times.idle, 0);
-  // `cpu`, then hundredths of a second: user, nice, system, idle, waiting for a disk.
-  const [, , , , idle, waiting] = readFileSync('/proc/stat', 'latin1').split(/\s+/, 6);
-  return (Number(idle) + Number(waiting)) * 10;
+  const idle = process.platform === 'linux' ? idleOnLinux() : cpus().reduce((sum, { times }) => sum + times.idle, 0);
+  // Some sandboxes do not count: no system was never idle.
+  return idle === 0 ? NaN : idle;
+}
+
+function idleOnLinux(): number {
+  try {
+    // `cpu`, then hundredths of a second: user, nice, system, idle, waiting for a disk.
+    const [, , , , idle, waiting] = readFileSync('/proc/stat', 'latin1').split(/\s+/, 6);
+    return (Number(idle) + Number(waiting)) * 10;
+  } catch {
+    return NaN;
+  }
 }
