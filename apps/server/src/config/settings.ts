@@ -51,7 +51,7 @@ export const settings = {
   ATELIER_THREADS: {
     schema: integer(1, 1024),
     default: null,
-    doc: 'Native threads of one runner or trainer. Without it: one for each core.',
+    doc: 'Native threads of one runner or trainer, at most: fewer while others use the processors. Without it: one for each core.',
   },
   ATELIER_ENGINE_MEMORY: {
     schema: integer(1, 1e15 - 1),
