@@ -31,6 +31,10 @@ it('plans a run and searches', { timeout: 180_000 }, async () => {
   expect(stdout.trim().split('\n').length).toBe(2);
   const result = searchResultSchema.parse(JSON.parse(await readFile(at('result.json'), 'utf8')));
   expect(result.best!.number).toBe(2);
+  await expect(atelier('plan', at('nowhere'))).rejects.toMatchObject({
+    code: 1,
+    stderr: 'spec.json: there is no such file (invalid_request)\n',
+  });
   await writeFile(at('search.json'), '{');
   await expect(atelier('search', directory)).rejects.toMatchObject({
     code: 1,

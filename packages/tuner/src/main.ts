@@ -68,6 +68,10 @@ async function searchDirectory(directory: string): Promise<number> {
 }
 
 async function runDirectory(directory: string, options: readonly string[]): Promise<number> {
+  if (!existsSync(directory)) {
+    process.stderr.write(`${directory}: there is no such directory\n`);
+    return 2;
+  }
   using log = new EventLog(path.join(directory, 'events.jsonl'));
   const ended = log.past.findLast((event) => event.type === 'state')?.state;
   if (ended === 'succeeded') return 0;

@@ -223,6 +223,14 @@ describe('a run that cannot be', () => {
       'invalid_request',
       'hyperParameters.learningRate',
     ],
+    [
+      'missing data',
+      { train: ['train.jsonl', 'absent.jsonl'] },
+      'invalid_request',
+      'train.1: absent.jsonl: there is no',
+    ],
+    ['data that is no file', { validation: ['.'] }, 'invalid_request', 'validation.0: .: it is not a regular file'],
+    ['a name that no file has', { train: ['a\0b'] }, 'invalid_request', 'train.0'],
     ['a missing model', { baseModel: 'nowhere.gguf' }, 'invalid_model_file', 'nowhere.gguf'],
   ])('reports %s', async (_, change, code, names) => {
     const dir = directory();
@@ -257,6 +265,17 @@ describe('a run that cannot be', () => {
     });
     expect(await run(wild)).toBe(1);
     expect(last(await events(wild), 'error')!).toMatchObject({ code: 'training_failed' });
+  });
+
+  it('reports a missing spec, and says that there is no such directory', async () => {
+    const dir = directory();
+    expect(await run(dir)).toBe(2);
+    await mkdir(dir);
+    expect(await run(dir)).toBe(1);
+    expect(last(await events(dir), 'error')!).toMatchObject({
+      code: 'invalid_request',
+      message: 'spec.json: there is no such file',
+    });
   });
 
   it('refuses to start over without --resume', async () => {

@@ -27,8 +27,11 @@ export class Device implements Disposable {
   readonly name: string;
   readonly backend: Pointer<'ggml_backend'>;
   readonly isCpu: boolean;
+  /** As asked for. A BLAS has so many: its sums depend on them. */
   readonly threads: number;
-  /** How many of them graphs are best computed with, as it was found of late; a new graph begins with so many. */
+  /** Of ggml: never more than there are processors, because at its barriers they spin. */
+  readonly ggmlThreads: number;
+  /** How many of those graphs are best computed with, as it was found of late; a new graph begins with so many. */
   threadsOfLate: number;
   readonly blas: Blas | undefined;
   /** Where tensors seem to be when this device only plans: a buffer of no end, of which nobody touches a byte. */
@@ -48,7 +51,8 @@ export class Device implements Disposable {
     this.backend = backend;
     this.name = c.ggml_backend_name(backend);
     this.threads = threads;
-    this.threadsOfLate = threads;
+    this.ggmlThreads = Math.min(threads, availableParallelism());
+    this.threadsOfLate = this.ggmlThreads;
     this.isCpu = c.ggml_backend_dev_type(c.ggml_backend_get_device(backend)) === cpu;
     if (planning) {
       this.#anchor = c.ggml_backend_buft_alloc_buffer(c.ggml_backend_cpu_buffer_type(), 64);
@@ -58,7 +62,7 @@ export class Device implements Disposable {
     this.blas = blas ? openBlas(native, threads) : undefined;
     // Without a pool of its own the backend starts threads anew for each of a step's hundreds of stretches; with polling
     // its idle threads would take the cores that the BLAS computes on.
-    const parameters = { ...c.ggml_threadpool_params_default(threads), poll: 0 };
+    const parameters = { ...c.ggml_threadpool_params_default(this.ggmlThreads), poll: 0 };
     this.#threadPool = c.ggml_threadpool_new(native.encode('ggml_threadpool_params', parameters));
     c.ggml_backend_cpu_set_threadpool(backend, this.#threadPool);
   }

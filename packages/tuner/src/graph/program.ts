@@ -35,7 +35,7 @@ export class Program implements Disposable {
   constructor(device: Device, tape: Tape, outputs: readonly Tensor[]) {
     const { c } = device;
     this.#device = device;
-    this.#threads = new ThreadChoice(device.threads, device.threadsOfLate);
+    this.#threads = new ThreadChoice(device.ggmlThreads, device.threadsOfLate);
     const size = maxNodes;
     const graph = c.ggml_new_graph_custom(tape.context, size, false);
     for (const output of outputs) c.ggml_set_output(output);

@@ -1,5 +1,18 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { AtelierError } from '@atelier/errors';
 import { runSpecSchema, type RunSpec } from '../contract/index.ts';
+
+/** The text of spec.json or search.json. @throws AtelierError `invalid_request` */
+export async function readSettingsFile(directory: string, name: string): Promise<string> {
+  try {
+    return await readFile(path.join(directory, name), 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`;
+    throw new AtelierError('invalid_request', { reason: `${name}: ${why}` }, error);
+  }
+}
 
 /** What spec.json says. Throws `invalid_request` naming the field that is wrong. */
 export function parseSpec(text: string): RunSpec {

@@ -17,6 +17,7 @@ import {
   type Trial,
 } from '../../contract/search.ts';
 import type { StopRequest } from '../../objectives/objective.ts';
+import { readSettingsFile } from '../spec-file.ts';
 import type { Outcome } from '../trainer.ts';
 import { invalid, trialsOf, type TriedSettings } from './trials.ts';
 
@@ -40,7 +41,7 @@ export async function search(
   stop: StopRequest,
   onTrial: (result: SearchResult) => void,
 ): Promise<Outcome> {
-  const spec = parseSearch(await readFile(path.join(directory, 'search.json'), 'utf8'));
+  const spec = parseSearch(await readSettingsFile(directory, 'search.json'));
   const settings = trialsOf(spec);
   const result: SearchResult = { version: 1, metric: spec.metric, total: settings.length, trials: [], best: null };
   for (const [index, tried] of settings.entries()) {
