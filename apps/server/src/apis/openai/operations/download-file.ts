@@ -1,7 +1,7 @@
 import { identityOf } from '../../../http/identity.ts';
 import type { Operation } from '../operation.ts';
 import { errorResponses } from '../schemas/errors.ts';
-import { fileParams } from '../schemas/files.ts';
+import { fileContent, fileParams } from '../schemas/files.ts';
 import { uuidOf } from '../translate/ids.ts';
 
 export const downloadFile: Operation = (app, { files }) => {
@@ -13,8 +13,7 @@ export const downloadFile: Operation = (app, { files }) => {
         tags: ['Files'],
         summary: 'Retrieve the content of a file',
         params: fileParams,
-        produces: ['application/octet-stream'],
-        response: errorResponses,
+        response: { 200: fileContent, ...errorResponses },
       },
     },
     async (request, reply) => {

@@ -26,6 +26,11 @@ export const fileSchema = z
   .describe('OpenAIFile');
 
 export const fileListSchema = listOf(fileSchema);
+/** Bytes, that no schema could look at. */
+export const fileContent = {
+  description: 'The content',
+  content: { 'application/octet-stream': { schema: z.any() } },
+};
 export const deletedFileSchema = z.object({ id: fileIdSchema, object: z.literal('file'), deleted: z.literal(true) });
 
 export const fileListQuery = z.object({
