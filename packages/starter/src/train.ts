@@ -4,37 +4,15 @@
  * Generates the corpus, writes the initial model, trains it with the tuner and puts the result in packages/starter/models.
  * Every step is kept in DIR (.cache/starter/MODEL when absent); stopped at any point, or by --minutes, the same command goes on.
  */
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { architectures, type ArchitectureName } from './architecture.ts';
 import { releaseModel } from './training/release.ts';
 import { newestCheckpoint, prepareRun } from './training/run-directory.ts';
+import { interrupted, runTuner } from './training/run-tuner.ts';
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
-const tuner = path.join(repository, 'packages/tuner/src/main.ts');
-/** The tuner's exit code for "saved a checkpoint, resume later". */
-const interrupted = 75;
-
-/** Runs the tuner until it ends; asked to stop, by a signal or when the time is up, it saves a checkpoint first. */
-async function runTuner(directory: string, minutes: number | undefined): Promise<number> {
-  const resume = existsSync(path.join(directory, 'events.jsonl')) ? ['--resume'] : [];
-  const child = spawn(process.execPath, [tuner, 'run', directory, ...resume], { stdio: 'inherit' });
-  const stop = () => child.kill('SIGTERM');
-  process.once('SIGTERM', stop).once('SIGINT', stop);
-  const timer = minutes === undefined ? undefined : setTimeout(stop, minutes * 60_000);
-  try {
-    return await new Promise((resolve, reject) =>
-      child.once('error', reject).once('exit', (code) => resolve(code ?? 1)),
-    );
-  } finally {
-    clearTimeout(timer);
-    process.off('SIGTERM', stop).off('SIGINT', stop);
-  }
-}
-
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
