@@ -37,6 +37,7 @@ import { createInference } from './core/inference/inference.ts';
 import { modelAliases } from './core/models/aliases.ts';
 import { createModels } from './core/models/models.ts';
 import { createPinnedModels } from './core/models/pinned-models.ts';
+import { createModeration } from './core/moderation/moderation.ts';
 import { createProjects } from './core/projects/projects.ts';
 import { createResponses } from './core/responses/responses.ts';
 import { createJobRows } from './core/training/job-row.ts';
@@ -177,6 +178,16 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   });
   const batches = createBatches({ database, files, wake });
   const inference = createInference({ models, deployments, engine });
+  const moderation = createModeration({
+    inference,
+    models,
+    engine,
+    shipped: {
+      path: path.join(starterModels, 'starter.gguf'),
+      adapter: { path: path.join(starterModels, 'moderation', 'adapter.gguf') },
+      head: { path: path.join(starterModels, 'moderation', 'head.json') },
+    },
+  });
   const agents = createAgents({ database, models });
   const conversations = createConversations({ database, agents, models, inference });
 
@@ -202,6 +213,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       trainingJobs,
       estimateJob: createEstimateJob({ database, blobs, models, datasets }),
       inference,
+      moderation,
       links,
       readDocument,
     }),

@@ -66,6 +66,11 @@ it('classifies texts and conversations, for both clients; refuses models that we
   };
   const base = await it_.post('/v1/classifications', { model: 'tiny-chat', input: 'x' });
   expect([base.status, base.body]).toMatchObject([400, { message: expect.stringContaining('does not classify') }]);
+  const moderated = await it_.post('/v1/moderations', { model, input: 'x' });
+  expect([moderated.status, moderated.body]).toMatchObject([
+    400,
+    { message: expect.stringContaining('none of its labels is a category') },
+  ]);
   expect(await refused('/v1/classifications', { model: 'nothing', input: 'x' })).toEqual([400, 'invalid_model']);
   expect(await refused('/v1/classifications', { input: 'x' })).toEqual([422, 'invalid_request_error']);
   expect(await refused('/v1/classifications', { model, input: [] })).toEqual([422, 'invalid_request_error']);

@@ -6,7 +6,7 @@ import { falseAlarms, reportOf } from '../src/moderation/score.ts';
 const texts = (seed: number, split: 'train' | 'heldOut'): string[] =>
   moderationRecords(seed, split)
     .take(2000)
-    .map((record) => ('text' in record ? record.text : record.messages.at(-1)!.content))
+    .map(({ text }) => text)
     .toArray();
 
 it('the corpus of moderation is the same for the same seed, and fills every slot', () => {

@@ -1,6 +1,6 @@
 /**
- * The moderation model's data: texts and conversations, each with the categories that its text, or its last turn, falls
- * into. Generated from templates; every fifth template of a list is held out, so that none of its texts is trained.
+ * The moderation model's data: sentences, each with the category that it falls into, or none. Generated from templates;
+ * every fifth template of a list is held out, so that none of its texts is trained.
  */
 import { Random } from '../corpus/random.ts';
 import type { CategoryTexts } from './texts/category-texts.ts';
@@ -31,10 +31,7 @@ const categories: Record<string, CategoryTexts> = {
 
 export const categoryNames: readonly string[] = Object.keys(categories);
 
-export type ModerationRecord = {
-  kind: 'labelled';
-  labels: { category: string[] };
-} & ({ text: string } | { messages: { role: 'system' | 'user' | 'assistant'; content: string }[] });
+export type ModerationRecord = { kind: 'labelled'; text: string; labels: { category: string[] } };
 
 export type Split = 'train' | 'heldOut';
 
@@ -45,10 +42,10 @@ const of = (split: Split, templates: readonly string[]): string[] =>
 
 type Labelled = { text: string; category: string[] };
 
-function sentence(random: Random, split: Split, harmful: number): Labelled {
+function sentence(random: Random, split: Split): Labelled {
   const name = random.pick(categoryNames);
   const { shown, counterparts } = categories[name]!;
-  if (random.chance(harmful)) return { text: expand(random.pick(of(split, shown)), random), category: [name] };
+  if (random.chance(0.55)) return { text: expand(random.pick(of(split, shown)), random), category: [name] };
   const templates = random.chance(0.6) ? counterparts : neutral;
   return { text: expand(random.pick(of(split, templates)), random), category: [] };
 }
@@ -99,48 +96,11 @@ function careless(text: string, random: Random, split: Split): string {
   return random.chance(0.03) ? bare.toUpperCase() : bare;
 }
 
-/** One to three sentences, in the half of all cases at least one of which falls into a category. */
-function passage(random: Random, split: Split): Labelled {
-  const first = sentence(random, split, 0.55);
-  const more = random.chance(0.6) ? 0 : random.integer(1, 2);
-  const all = random.shuffle([first, ...Array.from({ length: more }, () => sentence(random, split, 0.15))]);
-  return {
-    text: careless(framed(all.map(({ text }) => text).join(' '), random), random, split),
-    category: [...new Set(all.flatMap(({ category }) => category))],
-  };
-}
-
-/**
- * A turn in its context, in the form that moderation asks for: what was said before as a system turn, a line each, then
- * the turn to judge. What is in the context says nothing of the turn: a refusal after a harmful question is harmless.
- */
-function chat(random: Random, split: Split): ModerationRecord {
-  const last = passage(random, split);
-  const roles = ['user', 'assistant'] as const;
-  const end = random.chance(0.6) ? 0 : 1;
-  const before = random.integer(0, 2);
-  const context = Array.from(
-    { length: before },
-    (_, back) => `${roles[(end + back + 1) % 2]}: ${careless(sentence(random, split, 0.4).text, random, split)}`,
-  ).reverse();
-  return {
-    kind: 'labelled',
-    messages: [
-      ...(before > 0 ? [{ role: 'system' as const, content: context.join('\n') }] : []),
-      { role: roles[end], content: last.text },
-    ],
-    labels: { category: last.category },
-  };
-}
-
-/** Endless; the same seed gives the same records. */
+/** Endless; the same seed gives the same records. A little more than half of them fall into a category. */
 export function* moderationRecords(seed: number, split: Split): Generator<ModerationRecord, never> {
   const random = new Random(seed);
   for (;;) {
-    if (random.chance(0.35)) yield chat(random, split);
-    else {
-      const { text, category } = passage(random, split);
-      yield { kind: 'labelled', text, labels: { category } };
-    }
+    const { text, category } = sentence(random, split);
+    yield { kind: 'labelled', text: careless(framed(text, random), random, split), labels: { category } };
   }
 }

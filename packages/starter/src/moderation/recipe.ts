@@ -4,8 +4,8 @@ import { categoryNames } from './corpus.ts';
 
 export const recipe = {
   seed: 7,
-  trainRecords: 30_000,
-  validationRecords: 400,
+  trainRecords: 24_000,
+  validationRecords: 600,
 } as const;
 
 /** The run's spec, with `baseModel` the starter. */
@@ -23,17 +23,16 @@ export function moderationSpec(baseModel: string, threads: number | undefined): 
     validation: ['validation.jsonl'],
     hyperParameters: {
       epochs: 1,
-      batchTokens: 768,
-      maxSequenceTokens: 512,
+      batchTokens: 512,
+      maxSequenceTokens: 256,
       learningRate: 1e-3,
       schedule: 'cosine',
-      warmupSteps: 50,
+      warmupSteps: 30,
       finalLearningRateShare: 0.03,
       weightDecay: 0.01,
-      neftuneAlpha: 5,
       loraRank: 32,
       loraAlpha: 64,
-      checkpointSteps: 300,
+      checkpointSteps: 200,
     },
     seed: recipe.seed,
     ...(threads === undefined ? {} : { threads }),

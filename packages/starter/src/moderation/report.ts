@@ -5,7 +5,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createEngine, type SequenceInput } from '@atelier/engine';
+import { createEngine } from '@atelier/engine';
 import { modelsDirectory, starterModelPath } from '../model-files.ts';
 import { categoryNames, moderationRecords, type ModerationRecord } from './corpus.ts';
 import { handWritten } from './hand-written.ts';
@@ -19,9 +19,6 @@ const heldOutRecords = 2000;
 const card = fileURLToPath(new URL('../../../../docs/reference/moderation-model.md', import.meta.url));
 const markers = { begin: '<!-- report: begin -->', end: '<!-- report: end -->' };
 
-const inputOf = (record: ModerationRecord): SequenceInput =>
-  'text' in record ? { kind: 'text', text: record.text } : { kind: 'chat', messages: record.messages };
-
 async function judge(directory: string, records: readonly ModerationRecord[]): Promise<Judged[]> {
   await using engine = createEngine({ gpu: 'off', threads: 1, logger: { debug() {}, info() {}, warn: console.warn } });
   const { results } = await engine.classify({
@@ -31,7 +28,7 @@ async function judge(directory: string, records: readonly ModerationRecord[]): P
       head: { path: path.join(directory, 'head.json') },
     },
     owner: 'report',
-    inputs: records.map(inputOf),
+    inputs: records.map(({ text }) => ({ kind: 'text', text })),
   });
   return results.map(([target], index) => ({
     category: records[index]!.labels.category,

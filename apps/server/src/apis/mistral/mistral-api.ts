@@ -7,6 +7,7 @@ import { archiveModel } from './operations/archive-model.ts';
 import { cancelBatchJob } from './operations/cancel-batch-job.ts';
 import { cancelFineTuningJob } from './operations/cancel-fine-tuning-job.ts';
 import { chatClassifications } from './operations/chat-classifications.ts';
+import { chatModerations } from './operations/chat-moderations.ts';
 import { chatCompletion } from './operations/chat-completion.ts';
 import { classifications } from './operations/classifications.ts';
 import { createAgent } from './operations/create-agent.ts';
@@ -30,6 +31,7 @@ import { listConversations } from './operations/list-conversations.ts';
 import { listFiles } from './operations/list-files.ts';
 import { listFineTuningJobs } from './operations/list-fine-tuning-jobs.ts';
 import { listModels } from './operations/list-models.ts';
+import { moderations } from './operations/moderations.ts';
 import { ocr } from './operations/ocr.ts';
 import { restartConversation } from './operations/restart-conversation.ts';
 import { retrieveFile } from './operations/retrieve-file.ts';
@@ -62,6 +64,8 @@ const operations: readonly Operation[] = [
   embeddings,
   classifications,
   chatClassifications,
+  moderations,
+  chatModerations,
   createBatchJob,
   listBatchJobs,
   getBatchJob,

@@ -7,6 +7,7 @@ import type { Batches } from '../../core/batches/batches.ts';
 import type { Files } from '../../core/files/files.ts';
 import type { Inference } from '../../core/inference/inference.ts';
 import type { Models } from '../../core/models/models.ts';
+import type { Moderation } from '../../core/moderation/moderation.ts';
 import type { Projects } from '../../core/projects/projects.ts';
 import type { EstimateJob } from '../../core/training/estimate-run.ts';
 import type { TrainingJobs } from '../../core/training/training-jobs.ts';
@@ -21,6 +22,7 @@ export type MistralServices = {
   trainingJobs: TrainingJobs;
   estimateJob: EstimateJob;
   inference: Inference;
+  moderation: Moderation;
   links: DownloadLinks;
   readDocument: ReadDocument;
 };

@@ -20,6 +20,8 @@ const hostedNames = [
   'mistral-embed',
   'mistral-large-latest',
   'mistral-medium-latest',
+  'mistral-moderation-2411',
+  'mistral-moderation-latest',
   'mistral-ocr-latest',
   'mistral-saba-latest',
   'mistral-small-latest',

@@ -5,6 +5,8 @@ export const batchEndpoints = [
   '/v1/chat/completions',
   '/v1/embeddings',
   '/v1/fim/completions',
+  '/v1/moderations',
+  '/v1/chat/moderations',
   '/v1/classifications',
   '/v1/chat/classifications',
   '/v1/ocr',

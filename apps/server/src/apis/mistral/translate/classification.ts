@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Classification } from '@atelier/engine';
 import type { z } from 'zod';
-import type { classificationResponseSchema } from '../schemas/classifications.ts';
+import type { Judged } from '../../../core/moderation/moderation.ts';
+import type { classificationResponseSchema, moderationResponseSchema } from '../schemas/classifications.ts';
 
 const newId = (): string => `mod-${randomBytes(16).toString('hex')}`;
 
@@ -20,5 +21,13 @@ export function classification(
         ]),
       ),
     ),
+  };
+}
+
+export function moderation(model: string, judged: readonly Judged[]): z.infer<typeof moderationResponseSchema> {
+  return {
+    id: newId(),
+    model,
+    results: judged.map(({ categories, scores }) => ({ categories, category_scores: scores })),
   };
 }
