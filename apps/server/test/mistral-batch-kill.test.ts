@@ -12,7 +12,7 @@ const mostGrowth = 100 << 20;
 
 let server: ServerProcess;
 beforeAll(async () => {
-  // V8's space for new objects grows once, with any traffic, by up to 65 MB: that is not the batch's.
+  // As scripts/run.mjs starts it.
   server = await serverProcess('serve-instant.ts', { NODE_OPTIONS: '--max-semi-space-size=16' });
 }, 120_000);
 afterAll(() => server[Symbol.asyncDispose]());
