@@ -9,14 +9,14 @@ it('the guide works as it is written, under both addresses', async () => {
   const { url, adminKey } = mistral.server;
   const page = await readFile(new URL('../../../docs/guide/mistral.md', import.meta.url), 'utf8');
   const blocks = [...page.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code);
-  expect(blocks).toHaveLength(2);
+  expect(blocks).toHaveLength(3);
   const code = blocks.join('\n').replace("import { Mistral } from '@mistralai/mistralai';", '');
   const program = (base: string) =>
     new Function(
       'Mistral',
       'process',
       'lines',
-      `return (async () => { ${code.replace('http://localhost:8400/mistral', base)}; return { answer, job }; })();`,
+      `return (async () => { ${code.replace('http://localhost:8400/mistral', base)}; return { answer, job, results }; })();`,
     );
   const rows = Array.from({ length: 3 }, (_, n) => ({
     messages: [
@@ -26,9 +26,10 @@ it('the guide works as it is written, under both addresses', async () => {
   }));
   const lines = rows.map((row) => JSON.stringify(row)).join('\n');
   for (const base of [`${url}/mistral`, url]) {
-    const { answer, job } = await program(base)(Mistral, { env: { ATELIER_KEY: adminKey } }, lines);
+    const { answer, job, results } = await program(base)(Mistral, { env: { ATELIER_KEY: adminKey } }, lines);
     expect(answer.choices[0].message.content).toEqual(expect.any(String));
     expect(job).toMatchObject({ status: 'QUEUED', suffix: 'desk', autoStart: true, jobType: 'completion' });
+    expect(results).toMatchObject([{ categoryScores: { pii: expect.any(Number) } }]);
     await mistral.client.fineTuning.jobs.cancel({ jobId: job.id }); // or the next would be its twin
   }
 }, 120_000);
