@@ -79,21 +79,21 @@ function framed(text: string, random: Random): string {
   return random.chance(0.1) ? opened + random.pick(endings) : opened;
 }
 
-/**
- * People write carelessly too: without capitals, or without a full stop. In training words are left out as well, which
- * keeps a small model from learning templates by heart: no single word, and no order, can be relied on.
- */
-function careless(text: string, random: Random, split: Split): string {
-  const kept =
-    split === 'train' && random.chance(0.4)
-      ? text
-          .split(' ')
-          .filter(() => !random.chance(0.15))
-          .join(' ') || text
-      : text;
-  const plain = random.chance(0.2) ? kept.toLowerCase() : kept;
+/** People write carelessly: without capitals, or without a full stop. */
+function careless(text: string, random: Random): string {
+  const plain = random.chance(0.2) ? text.toLowerCase() : text;
   const bare = random.chance(0.2) ? plain.replace(/[.?!]$/, '') : plain;
   return random.chance(0.03) ? bare.toUpperCase() : bare;
+}
+
+/**
+ * Words left out, and words in another order: what keeps a small model from learning templates by heart, since no single
+ * word, and no order, can be relied on. Only for training.
+ */
+function disturbed(text: string, random: Random): string {
+  const words = text.split(' ');
+  const kept = random.chance(0.6) ? words.filter(() => !random.chance(0.3)) : words;
+  return (random.chance(0.3) ? random.shuffle(kept) : kept).join(' ') || text;
 }
 
 /** Endless; the same seed gives the same records. A little more than half of them fall into a category. */
@@ -101,6 +101,8 @@ export function* moderationRecords(seed: number, split: Split): Generator<Modera
   const random = new Random(seed);
   for (;;) {
     const { text, category } = sentence(random, split);
-    yield { kind: 'labelled', text: careless(framed(text, random), random, split), labels: { category } };
+    const whole = framed(text, random);
+    const written = split === 'train' ? disturbed(whole, random) : whole;
+    yield { kind: 'labelled', text: careless(written, random), labels: { category } };
   }
 }

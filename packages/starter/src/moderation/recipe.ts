@@ -4,8 +4,8 @@ import { categoryNames } from './corpus.ts';
 
 export const recipe = {
   seed: 7,
-  trainRecords: 24_000,
-  validationRecords: 600,
+  trainRecords: 120_000,
+  validationRecords: 1000,
 } as const;
 
 /** The run's spec, with `baseModel` the starter. */
@@ -29,10 +29,10 @@ export function moderationSpec(baseModel: string, threads: number | undefined): 
       schedule: 'cosine',
       warmupSteps: 30,
       finalLearningRateShare: 0.03,
-      weightDecay: 0.01,
+      weightDecay: 0.05,
       loraRank: 32,
       loraAlpha: 64,
-      checkpointSteps: 200,
+      checkpointSteps: 800,
     },
     seed: recipe.seed,
     ...(threads === undefined ? {} : { threads }),
