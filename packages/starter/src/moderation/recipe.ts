@@ -4,7 +4,7 @@ import { categoryNames } from './corpus.ts';
 
 export const recipe = {
   seed: 7,
-  trainRecords: 120_000,
+  trainRecords: 60_000,
   validationRecords: 1000,
 } as const;
 
@@ -32,7 +32,7 @@ export function moderationSpec(baseModel: string, threads: number | undefined): 
       weightDecay: 0.05,
       loraRank: 32,
       loraAlpha: 64,
-      checkpointSteps: 800,
+      checkpointSteps: 400,
     },
     seed: recipe.seed,
     ...(threads === undefined ? {} : { threads }),
