@@ -81,7 +81,8 @@ describe('a plan', () => {
     const dir = directory();
     await writeRun(dir, model, { hyperParameters: { epochs: 1, batchTokens: 1024 } });
     const { plan: free } = await plan(dir);
-    const limit = Math.floor(free.memory.total - free.memory.trainingGraph / 2);
+    // Far from what recomputing saves, since the process itself takes a few megabytes more or less each time.
+    const limit = Math.floor(free.memory.total - free.memory.trainingGraph / 4);
     await changeSpec(dir, () => ({ memoryLimit: limit }));
     const { code, plan: refused, complaint } = await plan(dir);
     expect(code).toBe(1);
