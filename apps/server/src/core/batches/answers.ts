@@ -2,8 +2,7 @@
 import { sql } from 'kysely';
 import type { Lease, Leases } from '../../jobs/leases.ts';
 import type { Database } from '../../storage/database/database.ts';
-
-export type Answer = { line: number; ok: boolean; message: string | null; answer: string };
+import { type Answer, insertAnswers } from '../../storage/database/insert-answers.ts';
 
 /** Answers that wait for one insert, at most, and how long they wait. */
 const MOST_WAITING = 200;
@@ -37,11 +36,7 @@ export function createAnswerWriter(leases: Leases, lease: Lease) {
   async function write(answers: readonly Answer[]): Promise<void> {
     const succeeded = answers.filter(({ ok }) => ok).length;
     await leases.fenced(lease, async (transaction) => {
-      // One parameter: a thousand of them would be a thousand nodes of a query, for each insert.
-      await sql`insert into batch_answers (batch_id, line, ok, message, answer)
-        select ${lease.id}::uuid, line, ok, message, answer
-        from json_to_recordset(${JSON.stringify(answers)}::json)
-          as given (line integer, ok boolean, message text, answer text)`.execute(transaction);
+      await insertAnswers(transaction, lease.id, answers);
       await transaction
         .updateTable('batches')
         .set((batch) => ({

@@ -6,6 +6,7 @@ import { AtelierError } from '@atelier/errors';
 import { type ExpressionBuilder, sql } from 'kysely';
 import type { BlobStore, StoredBlob } from '../../storage/blobs/blob-store.ts';
 import type { Database } from '../../storage/database/database.ts';
+import { lockKey } from '../../storage/database/lock-key.ts';
 import type { Row, Tables } from '../../storage/database/tables.ts';
 import type { Identity } from '../access/access.ts';
 import { type Intake, takeIn } from '../datasets/intake.ts';
@@ -76,7 +77,7 @@ export function createFiles({ database, blobs, uploadLimit }: Parts) {
       const project = intake && (await defaultProject(database, identity));
       const insertion = database.transaction().execute(async (transaction) => {
         const key = `${identity.workspaceId}/${purpose}/${name}/${stored.sha256}`;
-        await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(transaction);
+        await lockKey(transaction, key);
         const known = await transaction
           .selectFrom('files')
           .selectAll()

@@ -70,3 +70,8 @@ function whatTrainingSays(
     };
   }
 }
+
+/** What a row of `models` says of the file. */
+export function modelColumns({ contextLength, capabilities, ...same }: Omit<ModelFacts, 'untrainable'>, file: string) {
+  return { ...same, context_length: contextLength, capabilities: JSON.stringify(capabilities), path: file };
+}

@@ -17,7 +17,7 @@ import { Known } from '../known.ts';
 import { newId } from '../new-id.ts';
 import { checkpointModel } from '../training/checkpoint-model.ts';
 import { appearance, modelFiles } from './model-directories.ts';
-import { readModelFacts } from './model-facts.ts';
+import { modelColumns, readModelFacts } from './model-facts.ts';
 
 /** A row of its table, or a remote model, which has none: what it does not tell of itself is 0. */
 export type Model = Omit<Row<'models'>, 'kind'> & { kind: Row<'models'>['kind'] | 'remote'; remote?: RemoteModelRef };
@@ -166,21 +166,13 @@ export function createModels({
     const files = await modelFiles(directories);
     for (const [name, file] of files) {
       try {
-        const { family, contextLength, parameters, chat, capabilities, untrainable } = await readModelFacts(file);
+        const { untrainable, ...facts } = await readModelFacts(file);
         if (untrainable) logger.info({ model: name, reason: untrainable.message }, 'a model is served, not trained');
-        const facts = {
-          kind: untrainable ? ('served' as const) : ('base' as const),
-          family,
-          context_length: contextLength,
-          parameters,
-          chat,
-          path: file,
-          capabilities: JSON.stringify(capabilities),
-        };
+        const columns = { ...modelColumns(facts, file), kind: untrainable ? ('served' as const) : ('base' as const) };
         await database
           .insertInto('models')
-          .values({ id: newId('md'), workspace_id: null, name, ...facts })
-          .onConflict((conflict) => conflict.columns(['workspace_id', 'name']).doUpdateSet(facts))
+          .values({ id: newId('md'), workspace_id: null, name, ...columns })
+          .onConflict((conflict) => conflict.columns(['workspace_id', 'name']).doUpdateSet(columns))
           .execute();
       } catch (error) {
         files.delete(name);
@@ -337,7 +329,7 @@ export function createModels({
      * @throws AtelierError `invalid_model_file`, `unsupported_model`
      */
     async arrived(model: Model, file: string): Promise<Model> {
-      const { family, contextLength, parameters, chat, capabilities, untrainable } = await readModelFacts(file);
+      const { untrainable, ...facts } = await readModelFacts(file);
       if (untrainable) throw untrainable;
       const name = path.basename(file, '.gguf');
       const made = await database
@@ -348,12 +340,7 @@ export function createModels({
           name,
           kind: 'base',
           description: model.description,
-          family,
-          context_length: contextLength,
-          parameters,
-          chat,
-          path: file,
-          capabilities: JSON.stringify(capabilities),
+          ...modelColumns(facts, file),
         })
         .onConflict((conflict) => conflict.columns(['workspace_id', 'name']).doUpdateSet({ path: file }))
         .returningAll()

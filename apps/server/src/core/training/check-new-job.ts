@@ -1,6 +1,7 @@
 /** What keeps a training job from being made. */
 import { AtelierError } from '@atelier/errors';
 import { sql, type Transaction } from 'kysely';
+import { lockKey } from '../../storage/database/lock-key.ts';
 import type { Tables } from '../../storage/database/tables.ts';
 import type { Identity } from '../access/access.ts';
 import type { Dataset } from '../datasets/datasets.ts';
@@ -22,7 +23,7 @@ export async function refuseTwin(
   { identity, model, task, settings, named }: Twin,
 ): Promise<void> {
   const key = `training/${identity.workspaceId}/${model.id}`;
-  await sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`.execute(transaction);
+  await lockKey(transaction, key);
   const data = named.map(({ role, dataset_id, weight }) => `${role} ${dataset_id} ${weight}`).sort();
   const live = await transaction
     .selectFrom('training_jobs')
