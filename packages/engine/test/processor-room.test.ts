@@ -1,6 +1,6 @@
 import { cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { ProcessorRoom } from '../src/runner/processor-room.ts';
 
 const processors = 4;
@@ -16,7 +16,6 @@ beforeEach(() => {
     () => time,
   );
 });
-afterEach(() => room[Symbol.dispose]());
 
 /** This process uses `own` processors for so long, others use `others`. */
 function pass(ms: number, own: number, others: number): void {
@@ -26,8 +25,8 @@ function pass(ms: number, own: number, others: number): void {
 }
 
 test('what others do not use is room, whether this process uses it or nobody', () => {
-  expect(room.processors).toBe(1);
-  pass(300, 0, 0);
+  expect(room.processors).toBe(Infinity);
+  pass(300, 0.5, 0);
   expect(room.processors).toBeCloseTo(4);
   pass(300, 4, 0);
   expect(room.processors).toBeCloseTo(4);
@@ -54,6 +53,17 @@ test('a neighbour that comes or goes is known of after a fifth of a second', () 
   expect(room.processors).toBeCloseTo(2);
 });
 
+test('what others do while this process waits for work does not count, however often it waits', () => {
+  room.pause();
+  for (let request = 0; request < 10; request++) {
+    pass(5000, 0, 4);
+    room.resume();
+    pass(30, 2, 1);
+    room.pause();
+  }
+  expect(room.processors).toBeCloseTo(3);
+});
+
 test('where idleness is not counted there is room', () => {
   times.idle = NaN;
   pass(300, 1, 0);
@@ -61,7 +71,7 @@ test('where idleness is not counted there is room', () => {
 });
 
 test('the machine itself is asked', async () => {
-  using real = new ProcessorRoom();
+  const real = new ProcessorRoom();
   await sleep(300);
   expect(real.processors).toBeGreaterThanOrEqual(1);
   expect(real.processors).toBeLessThan(cpus().length + 1);

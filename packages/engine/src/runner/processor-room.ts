@@ -4,45 +4,59 @@ import { cpus } from 'node:os';
 /** Milliseconds in which processors were idle, all together (NaN: nobody knows), and which this process has used of them. */
 export type ProcessorTimes = { idle: number; own: number };
 
-/** Systems count in hundredths of a second, so that times closer together say little. */
+/** Systems count in hundredths of a second, so that times shorter together say little. */
 const shortestMs = 200;
-/** Between steps it is asked anyway; when work comes after a pause, what is known should not be of long ago. */
-const pauseMs = 1000;
 
 /**
- * How many processors others leave to this process: those that were idle in the last moments, and what it used itself. The
- * load average says it too late: it forgets a busy minute, and hears of one that begins, only in the course of the next.
+ * How many processors others leave to this process: those that were idle while it computed, and what it used itself. What
+ * others do while it waits for work says little of what they do when it has some. The load average says it too late: it
+ * forgets a busy minute, and hears of one that begins, only in the course of the next.
  */
-export class ProcessorRoom implements Disposable {
+export class ProcessorRoom {
   readonly #read: () => ProcessorTimes;
   readonly #clock: () => number;
-  readonly #timer: NodeJS.Timeout;
-  #last: ProcessorTimes & { at: number };
-  /** Until something is known, there is one. */
-  #processors = 1;
+  #begin: ProcessorTimes & { at: number };
+  /** Milliseconds of computing, and of processors that were left in them, since it was last worked out. */
+  #ms = 0;
+  #left = 0;
+  #processors = Infinity;
 
   constructor(read: () => ProcessorTimes = processorTimes, clock: () => number = () => performance.now()) {
     this.#read = read;
     this.#clock = clock;
-    this.#last = { at: clock(), ...read() };
-    this.#timer = setInterval(() => this.processors, pauseMs).unref();
+    this.#begin = this.#look();
   }
 
   /** A fraction, at least 1; Infinity where nobody knows. */
   get processors(): number {
-    const at = this.#clock();
-    const ms = at - this.#last.at;
-    if (ms >= shortestMs) {
-      const { idle, own } = this.#read();
-      const left = (idle - this.#last.idle + own - this.#last.own) / ms;
-      this.#processors = Number.isNaN(left) ? Infinity : Math.max(1, left);
-      this.#last = { at, idle, own };
-    }
+    if (this.#ms + this.#clock() - this.#begin.at >= shortestMs) this.#count();
     return this.#processors;
   }
 
-  [Symbol.dispose](): void {
-    clearInterval(this.#timer);
+  /** This process begins to compute. */
+  resume(): void {
+    this.#begin = this.#look();
+  }
+
+  /** This process stops computing. */
+  pause(): void {
+    this.#count();
+  }
+
+  #count(): void {
+    const now = this.#look();
+    const { at, idle, own } = this.#begin;
+    this.#begin = now;
+    this.#ms += now.at - at;
+    this.#left += now.idle - idle + now.own - own;
+    if (this.#ms < shortestMs) return;
+    this.#processors = Number.isNaN(this.#left) ? Infinity : Math.max(1, this.#left / this.#ms);
+    this.#ms = 0;
+    this.#left = 0;
+  }
+
+  #look(): ProcessorTimes & { at: number } {
+    return { at: this.#clock(), ...this.#read() };
   }
 }
 
@@ -60,9 +74,8 @@ function idleMs(): number {
 
 function idleOnLinux(): number {
   try {
-    // `cpu`, then hundredths of a second: user, nice, system, idle, waiting for a disk.
-    const [, , , , idle, waiting] = readFileSync('/proc/stat', 'latin1').split(/\s+/, 6);
-    return (Number(idle) + Number(waiting)) * 10;
+    // Seconds since the start, and those of all processors in which they were idle.
+    return Number(readFileSync('/proc/uptime', 'latin1').split(' ')[1]) * 1000;
   } catch {
     return NaN;
   }

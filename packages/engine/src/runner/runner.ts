@@ -35,6 +35,7 @@ export class Runner {
   readonly #generations: Generations;
   readonly #pool: ContextPool;
   readonly #encoders: Encoders;
+  readonly #room = new ProcessorRoom();
   /** Requests whose prompts are being made. */
   readonly #preparing = new Map<number, AbortController>();
   #stepping = false;
@@ -70,9 +71,8 @@ export class Runner {
     this.#model = model;
     this.#prompts = new PromptMaker(model);
     this.#generations = new Generations(model, options.contextTokens);
-    const room = new ProcessorRoom();
-    this.#pool = new ContextPool(model, options, room, () => (this.#statisticsDue = 0));
-    this.#encoders = new Encoders(model, options, room, this.#prompts);
+    this.#pool = new ContextPool(model, options, this.#room, () => (this.#statisticsDue = 0));
+    this.#encoders = new Encoders(model, options, this.#room, this.#prompts);
     const { parameters, vocab } = model;
     channel.send({ type: 'ready', model: { parameters, vocabularySize: vocab.size }, statistics: this.#statistics() });
   }
@@ -170,6 +170,7 @@ export class Runner {
   async #run(): Promise<void> {
     if (this.#stepping) return;
     this.#stepping = true;
+    this.#room.resume();
     while (this.#pool.busy || this.#encoders.busy) {
       let start = performance.now();
       for (const outcomes of this.#steps()) {
@@ -181,6 +182,7 @@ export class Runner {
       }
     }
     this.#stepping = false;
+    this.#room.pause();
     this.#statisticsDue = 0;
     this.#report([]);
   }
