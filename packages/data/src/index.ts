@@ -58,3 +58,4 @@ export {
   type Head,
   type HeadFile,
 } from './head/head-file.ts';
+export { randomIntegers } from './random.ts';

@@ -15,5 +15,6 @@ export { offsetPointer, type Pointer } from './native/pointer.ts';
 export { dequantiseNative, quantise, type QuantisedType } from './quantise.ts';
 export { Candidates } from './sampling/candidates.ts';
 export { Grammar } from './sampling/grammar.ts';
+export { Probabilities } from './sampling/probabilities.ts';
 export { Sampler } from './sampling/sampler.ts';
 export type { SamplerStep } from './sampling/sampler-step.ts';

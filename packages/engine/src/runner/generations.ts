@@ -1,5 +1,5 @@
 import { AtelierError } from '@atelier/errors';
-import { Candidates, Grammar, type LlamaModel } from '@atelier/llama';
+import { Candidates, Grammar, Probabilities, type LlamaModel } from '@atelier/llama';
 import { maxCachedGrammars } from '../limits.ts';
 import type { GenerateCommand } from '../protocol.ts';
 import { GrammarGate } from './grammar-gate.ts';
@@ -27,6 +27,7 @@ export class Generations implements Disposable {
   readonly #ends: readonly number[];
   readonly #marks: ReasoningMarks | undefined;
   readonly #candidates: Candidates;
+  readonly #probabilities: Probabilities;
   /** Compiled grammars by their text, least recently used first. */
   readonly #grammars = new Map<string, Grammar>();
 
@@ -39,6 +40,7 @@ export class Generations implements Disposable {
     );
     this.#marks = reasoningMarks(model.chatTemplate);
     this.#candidates = new Candidates(model);
+    this.#probabilities = new Probabilities(model);
   }
 
   /** One generation for each choice of a request. Throws `invalid_request`. */
@@ -52,9 +54,17 @@ export class Generations implements Disposable {
     const visible = this.#visible(command.visibleTokens, marks);
     const bytesOf = (token: number) => vocab.pieceBytes(token, visible.has(token));
     const reuse = {};
+    const options = {
+      model: this.#model,
+      probabilities: this.#probabilities,
+      sampling,
+      prompt,
+      contextTokens: this.#contextTokens,
+    };
     using made = new DisposableStack();
     const generations = Array.from({ length: command.choices }, (_, choice): Generation => {
-      const sampler = made.use(createSampler(this.#model, sampling, prompt, this.#contextTokens, choice));
+      const { sampler, quickPick } = createSampler({ ...options, choice });
+      made.use(sampler);
       const gate = made.use(this.#gate(command, marks, open, bytesOf));
       const splitter = marks && new ReasoningSplitter(marks, open);
       return {
@@ -71,6 +81,7 @@ export class Generations implements Disposable {
         }),
         chooser: new TokenChooser({
           sampler,
+          quickPick,
           gate,
           candidates: this.#candidates,
           ngrams: ngramsOf(sampling.noRepeatNgramSize, prompt),
@@ -88,6 +99,7 @@ export class Generations implements Disposable {
   [Symbol.dispose](): void {
     for (const grammar of this.#grammars.values()) grammar[Symbol.dispose]();
     this.#grammars.clear();
+    this.#probabilities[Symbol.dispose]();
   }
 
   #gate(

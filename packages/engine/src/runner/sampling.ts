@@ -1,7 +1,9 @@
 import { randomInt } from 'node:crypto';
-import { Sampler, type LlamaModel, type SamplerStep } from '@atelier/llama';
+import { randomIntegers } from '@atelier/data';
+import { Sampler, type LlamaModel, type Probabilities, type SamplerStep } from '@atelier/llama';
 import { AtelierError } from '@atelier/errors';
 import type { GenerateCommand } from '../protocol.ts';
+import { maxTokens, weightedPick } from './weighted-pick.ts';
 
 /** Seeds below this; llama.cpp takes the largest 32-bit number for "a random one". */
 const seeds = 0xffff_ffff;
@@ -11,17 +13,26 @@ const negligible = 1e-9;
 
 type Sampling = GenerateCommand['sampling'];
 
+/** Picks a token from logits; undefined where none is possible. */
+export type QuickPick = (logits: Float32Array) => number | undefined;
+
+export type SamplerOptions = {
+  model: LlamaModel;
+  probabilities: Probabilities;
+  sampling: Sampling;
+  prompt: Int32Array;
+  contextTokens: number;
+  choice: number;
+};
+
 /**
  * The native sampler chain for one choice of a request, in the order of Hugging Face's and vLLM's: bias, penalties,
- * temperature, then cuts.
+ * temperature, then cuts; and a quicker pick that may stand in for it.
  */
-export function createSampler(
-  model: LlamaModel,
-  sampling: Sampling,
-  prompt: Int32Array,
-  contextTokens: number,
-  choice = 0,
-): Sampler {
+export function createSampler(options: SamplerOptions): { sampler: Sampler; quickPick: QuickPick | undefined } {
+  const { model, probabilities, prompt, contextTokens, choice } = options;
+  const { seed: given } = options.sampling;
+  const sampling = { ...options.sampling, seed: given === undefined ? randomInt(seeds) : (given + choice) % seeds };
   const { repeatPenalty, frequencyPenalty, presencePenalty, dry, logitBias } = sampling;
   const steps: SamplerStep[] = [];
   /** Steps for which the prompt counts as repetition; the other penalties are about the text alone. */
@@ -34,17 +45,31 @@ export function createSampler(
     steps.push({ kind: 'penalties', lastN: contextTokens, frequency: frequencyPenalty, presence: presencePenalty });
   }
   if (dry && dry.multiplier > 0) aboutPrompt.push(steps.push({ kind: 'dry', lastN: contextTokens, ...dry }) - 1);
-  steps.push(...picking(sampling, choice));
+  steps.push(...picking(sampling));
   const sampler = new Sampler(model, steps);
   for (const step of aboutPrompt) for (const token of prompt) sampler.accept(token, step);
-  return sampler;
+  return { sampler, quickPick: quickPickOf(steps, model.vocab.size, probabilities, sampling) };
 }
 
-function picking(sampling: Sampling, choice: number): SamplerStep[] {
-  const { temperature, topK, topP, minP, typicalP, xtc, mirostat } = sampling;
+/** Kinds of steps that say no more than what share of the probability the candidates make up. */
+const simple = new Set<SamplerStep['kind']>(['temperature', 'topP', 'dist']);
+
+/** The same by a shorter way, where there is one; the other native samplers have state, or are as fast. */
+function quickPickOf(
+  steps: readonly SamplerStep[],
+  vocabularySize: number,
+  probabilities: Probabilities,
+  { temperature, topP, seed }: Sampling & { seed: number },
+): QuickPick | undefined {
+  if (vocabularySize > maxTokens || !steps.every(({ kind }) => simple.has(kind))) return undefined;
+  const random = randomIntegers(seed);
+  return (logits) => weightedPick(probabilities.of(logits, temperature), topP, random(2 ** 32) / 2 ** 32);
+}
+
+function picking(sampling: Sampling & { seed: number }): SamplerStep[] {
+  const { temperature, topK, topP, minP, typicalP, xtc, mirostat, seed } = sampling;
   if (temperature === 0) return [{ kind: 'greedy' }];
   const steps: SamplerStep[] = [{ kind: 'temperature', temperature }];
-  const seed = sampling.seed === undefined ? randomInt(seeds) : (sampling.seed + choice) % seeds;
   if (mirostat) {
     const { version, ...settings } = mirostat;
     return [...steps, { kind: version === 1 ? 'mirostat' : 'mirostatV2', seed, ...settings }];

@@ -2,11 +2,14 @@ import type { Candidates, LlamaContext, Sampler } from '@atelier/llama';
 import type { TokenLogprob } from '../generate-event.ts';
 import type { GrammarGate } from './grammar-gate.ts';
 import { Logprobs } from './logprobs.ts';
+import type { QuickPick } from './sampling.ts';
 import type { RepeatedNgrams } from './repeated-ngrams.ts';
 
 export type ChooserOptions = {
   /** Taken over, as the gate. */
   sampler: Sampler;
+  /** Picks as the sampler would, faster; for samplers that look at nothing but probabilities. */
+  quickPick?: QuickPick | undefined;
   gate?: GrammarGate | undefined;
   candidates: Candidates;
   ngrams?: RepeatedNgrams | undefined;
@@ -31,11 +34,11 @@ export class TokenChooser implements Disposable {
 
   /** The next token after a batch's entry, given how many there were; undefined when none is possible. */
   choose(context: LlamaContext, index: number, generated: number): Chosen | undefined {
-    const { sampler, gate, ngrams, ends, bytesOf, logprobs } = this.#options;
+    const { sampler, quickPick, gate, ngrams, ends, bytesOf, logprobs } = this.#options;
     const report = logprobs === undefined ? undefined : new Logprobs(context.logits(index), logprobs);
     const banned = this.#banned(generated);
     let token: number | undefined;
-    if (gate === undefined && banned.length === 0) token = sampler.sample(context, index);
+    if (gate === undefined && banned.length === 0 && !quickPick) token = sampler.sample(context, index);
     else {
       const logits = context.logits(index);
       for (const each of banned) logits[each] = -Infinity;
@@ -66,11 +69,11 @@ export class TokenChooser implements Disposable {
    * applied to the whole vocabulary, which costs milliseconds.
    */
   #pick(logits: Float32Array): number | undefined {
-    const { sampler, gate, candidates } = this.#options;
+    const { sampler, quickPick, gate, candidates } = this.#options;
     for (;;) {
-      if (!candidates.fill(logits)) return undefined;
-      const token = sampler.pick(candidates);
-      if (gate?.allows(token) !== false) return token;
+      if (!quickPick && !candidates.fill(logits)) return undefined;
+      const token = quickPick ? quickPick(logits) : sampler.pick(candidates);
+      if (token === undefined || gate?.allows(token) !== false) return token;
       if (gate.closed) {
         candidates.fill(logits);
         if (!gate.restrict()) return undefined;
