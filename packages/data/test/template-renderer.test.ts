@@ -145,8 +145,27 @@ describe('a template that takes too long', () => {
     const spinning = own.render({ ...chatMl, template: endless, messages: [], addGenerationPrompt: false });
     const waiting = own.render({ ...chatMl, messages: [], addGenerationPrompt: false }, controller.signal);
     controller.abort();
-    await expect(spinning).rejects.toMatchObject({ code: 'template_failed' });
-    await expect(waiting).rejects.toMatchObject({ code: 'cancelled' });
+    const codes = [spinning, waiting].map((each) => each.catch(({ code }: { code: string }) => code));
+    expect(await Promise.all(codes)).toEqual(['template_failed', 'cancelled']);
+  });
+
+  it('fails alone among those that are asked for one by one, of one template and of several', async () => {
+    await using own = createTemplateRenderer({ timeoutMs: 800 });
+    const template = `{% if messages[0].content == 'spin' %}${endless}{% endif %}{{ messages[0].content }}`;
+    const other = '<{{ messages[0].content }}>';
+    const asked = [
+      ['a', template],
+      ['spin', template],
+      ['b', other],
+      ['c', template],
+      ['d', other],
+    ] as const;
+    const texts = asked.map(([content, source]) =>
+      own
+        .render({ ...chatMl, template: source, messages: [user(content)], addGenerationPrompt: false })
+        .then(seen, ({ code }: { code: string }) => code),
+    );
+    expect(await Promise.all(texts)).toEqual(['a', 'template_failed', '<b>', 'c', '<d>']);
   });
 });
 

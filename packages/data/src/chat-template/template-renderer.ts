@@ -41,6 +41,11 @@ export interface TemplateRenderer extends AsyncDisposable {
 /** A conversation ready to be sent, and how much text it is. */
 type Prepared = { readonly input: RenderRequest['inputs'][number]; readonly length: number };
 type Placed = Prepared & { readonly place: number };
+type Waiting = Prepared & {
+  readonly template: ChatTemplate;
+  readonly signal: AbortSignal | undefined;
+  readonly settle: (result: string | AtelierError) => void;
+};
 
 export function createTemplateRenderer({
   timeoutMs = 1000,
@@ -50,6 +55,7 @@ export function createTemplateRenderer({
   let disposed = false;
   let nextId = 0;
   let lastTurn: Promise<unknown> = Promise.resolve();
+  let waiting: Waiting[] = [];
 
   /** Runs after everything that was asked before: the process does one thing at a time. */
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -90,9 +96,7 @@ export function createTemplateRenderer({
     conversations: readonly Conversation[],
     signal?: AbortSignal,
   ): Promise<(string | AtelierError)[]> {
-    if (template.template.length > maxTemplateLength) {
-      throw failure(`it is longer than ${maxTemplateLength} characters`);
-    }
+    checkLength(template);
     const results = Array<string | AtelierError>(conversations.length);
     const sound: Placed[] = [];
     for (const [place, conversation] of conversations.entries()) {
@@ -123,11 +127,36 @@ export function createTemplateRenderer({
     }
   }
 
+  /** Those that come while the process is busy are asked of it together, as far as they have the same template. */
+  async function renderWaiting(): Promise<void> {
+    const all = waiting;
+    waiting = [];
+    for (const { signal, settle } of all) if (signal?.aborted === true) settle(abortError(signal));
+    let left = all.filter(({ signal }) => signal?.aborted !== true);
+    while (left.length > 0) {
+      const { template } = left[0]!;
+      const alike = left.filter((each) => isSame(each.template, template));
+      left = left.filter((each) => !isSame(each.template, template));
+      for (const batch of batchesOf(alike)) {
+        const results = await ask(template, batch).catch((error: unknown) =>
+          isAtelierError(error) ? error : new AtelierError('internal', {}, error),
+        );
+        for (const [i, { settle }] of batch.entries()) settle(Array.isArray(results) ? results[i]! : results);
+      }
+    }
+  }
+
   return {
     renderMany,
     async render(input, signal) {
-      const [result] = await renderMany(input, [input], signal);
-      if (typeof result !== 'string') throw result!;
+      checkLength(input);
+      const prepared = prepare(input, input);
+      if (isAtelierError(prepared)) throw prepared;
+      const { promise, resolve } = Promise.withResolvers<string | AtelierError>();
+      waiting.push({ ...prepared, template: input, signal, settle: resolve });
+      if (waiting.length === 1) void inTurn(renderWaiting);
+      const result = await promise;
+      if (typeof result !== 'string') throw result;
       return result;
     },
     async [Symbol.asyncDispose]() {
@@ -136,6 +165,19 @@ export function createTemplateRenderer({
       await lastTurn;
     },
   };
+}
+
+function checkLength({ template }: ChatTemplate): void {
+  if (template.length > maxTemplateLength) throw failure(`it is longer than ${maxTemplateLength} characters`);
+}
+
+function isSame(one: ChatTemplate, other: ChatTemplate): boolean {
+  return (
+    one.template === other.template &&
+    one.bosToken === other.bosToken &&
+    one.eosToken === other.eosToken &&
+    one.now === other.now
+  );
 }
 
 /** Batches for the process, in order. */
