@@ -5,7 +5,7 @@ import type { Generation } from '../src/runner/generations.ts';
 import type { Sequence } from '../src/runner/sequence.ts';
 import { ThreadChoice } from '../src/runner/thread-choice.ts';
 import type { Outcome } from '../src/protocol.ts';
-import { start } from './generate-here.ts';
+import { generationsOf, start } from './generate-here.ts';
 import { TinyModels } from './tiny-engine.ts';
 
 /**
@@ -22,6 +22,7 @@ beforeAll(async () => {
   model = LlamaModel.load(await models.model('tiny.gguf'));
 });
 afterAll(async () => {
+  generationsOf(model)[Symbol.dispose]();
   model[Symbol.dispose]();
   await models[Symbol.asyncDispose]();
 });

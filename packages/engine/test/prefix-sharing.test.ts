@@ -3,7 +3,7 @@ import { LlamaModel, loadNative } from '@atelier/llama';
 import { GenerationContext } from '../src/runner/generation-context.ts';
 import type { Generation } from '../src/runner/generations.ts';
 import { ThreadChoice } from '../src/runner/thread-choice.ts';
-import { start } from './generate-here.ts';
+import { generationsOf, start } from './generate-here.ts';
 import { ask, say, tinyEngine, TinyModels } from './tiny-engine.ts';
 
 let models: TinyModels;
@@ -14,6 +14,7 @@ beforeAll(async () => {
   model = LlamaModel.load(await models.model('tiny.gguf'));
 });
 afterAll(async () => {
+  generationsOf(model)[Symbol.dispose]();
   model[Symbol.dispose]();
   await models[Symbol.asyncDispose]();
 });

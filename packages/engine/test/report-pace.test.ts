@@ -24,14 +24,14 @@ function simulate(stepMs: number, outcomes: Outcome[]): number[] {
   return reports;
 }
 
-test('texts of short steps are reported together, so that none waits for longer than a fiftieth of a second', () => {
+test('texts of short steps are reported together, so that none waits for longer than a thirtieth of a second', () => {
   const [first, ...others] = simulate(2, [text(1), text(2)]);
   expect(first).toBe(1);
-  expect(new Set(others)).toEqual(new Set([10]));
+  expect(new Set(others)).toEqual(new Set([16]));
 });
 
 test('texts of long steps are reported after each', () => {
-  expect(new Set(simulate(11, [text(1)]))).toEqual(new Set([1]));
+  expect(new Set(simulate(17, [text(1)]))).toEqual(new Set([1]));
 });
 
 test('the first text of a request, its end and its failure do not wait', () => {

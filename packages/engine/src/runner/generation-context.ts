@@ -120,7 +120,8 @@ export class GenerationContext implements Disposable {
   /** Computes one batch; blocks the thread meanwhile. */
   step(): Outcome[] {
     this.#admit();
-    const promptTokens = this.#pace.promptTokens(this.#active.some(isGenerating), batchTokens);
+    const generated = this.#active.filter(isGenerating).length;
+    const promptTokens = this.#pace.promptTokens(generated > 0, batchTokens, generated);
     const { slices, evicted } = planStep(this.#active, { batchTokens, promptTokens, cacheTokens: this.#cacheTokens });
     for (const member of evicted) this.#evict(member);
     this.#forgetKept();

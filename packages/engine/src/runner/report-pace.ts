@@ -4,7 +4,7 @@ import type { Outcome } from '../protocol.ts';
  * Texts are reported so often, or after each step where that takes longer: to write, read and pass on each token of a small
  * model by itself takes a good part of the time in which the next one is computed, on the same processors.
  */
-const reportMs = 20;
+const reportMs = 33;
 
 /** Says which outcomes need not be reported at once. */
 export class ReportPace {

@@ -23,6 +23,8 @@ import { Generations } from './generations.ts';
 import { ReportPace } from './report-pace.ts';
 
 const statisticsMs = 1000;
+/** Of the time of a step, for prompts that are being made while others wait for the next one. */
+const preparingShare = 1 / 20;
 
 type Channel = JsonChannel<Command, Report>;
 
@@ -166,7 +168,7 @@ export class Runner {
     void this.#run();
   }
 
-  /** Steps as long as there is work; commands are heard between any two steps. */
+  /** Steps as long as there is work. */
   async #run(): Promise<void> {
     if (this.#stepping) return;
     this.#stepping = true;
@@ -177,7 +179,7 @@ export class Runner {
         this.#unreported.push(...outcomes);
         if (!this.#pace.mayWait(outcomes, performance.now() - start)) this.#report([]);
         await this.#channel.drained();
-        await nextTurn();
+        await this.#hear(performance.now() - start);
         start = performance.now();
       }
     }
@@ -185,6 +187,16 @@ export class Runner {
     this.#room.pause();
     this.#statisticsDue = 0;
     this.#report([]);
+  }
+
+  /**
+   * Hears commands. A prompt takes some turns of the event loop until it is ready: after a step that took long, those that
+   * are being made may come along with the next one.
+   */
+  async #hear(stepMs: number): Promise<void> {
+    const until = performance.now() + stepMs * preparingShare;
+    do await nextTurn();
+    while (this.#preparing.size > 0 && performance.now() < until);
   }
 
   *#steps(): Generator<Outcome[], void, void> {

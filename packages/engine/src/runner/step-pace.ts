@@ -1,6 +1,9 @@
 /** How long a step may take: short while others wait for their next token, longer when only prompts are computed. */
-const sharedStepMs = 250;
+const sharedStepMs = 400;
 const promptStepMs = 1000;
+
+/** Kernels work on tiles: a token of 96 took a fifth longer than one of 128 or 64 (Q8_0, two threads of a Zen 4). */
+const tileTokens = 64;
 
 /** Even a slow model gets on with a prompt. */
 const leastPromptTokens = 16;
@@ -12,11 +15,14 @@ const leastPromptTokens = 16;
 export class StepPace {
   #msPerToken: number | undefined;
 
-  /** Prompt tokens for the next step; all that fit the batch until the pace is known. */
-  promptTokens(othersGenerate: boolean, batchTokens: number): number {
-    if (this.#msPerToken === undefined) return Math.min(batchTokens, othersGenerate ? 64 : 128);
-    const fit = Math.floor((othersGenerate ? sharedStepMs : promptStepMs) / this.#msPerToken);
-    return Math.min(batchTokens, Math.max(leastPromptTokens, fit));
+  /** Prompt tokens for the next step beside `generated` tokens of others; a few until the pace is known. */
+  promptTokens(othersGenerate: boolean, batchTokens: number, generated = 0): number {
+    const longest = othersGenerate ? sharedStepMs : promptStepMs;
+    const known = this.#msPerToken;
+    const fit = known === undefined ? (othersGenerate ? 1 : 2) * tileTokens : Math.floor(longest / known);
+    const most = Math.min(batchTokens, Math.max(leastPromptTokens, fit));
+    const whole = most < tileTokens ? most : most - (most % tileTokens);
+    return Math.max(leastPromptTokens, whole - generated);
   }
 
   /** A step with prompts took `ms` for `tokens` tokens. */

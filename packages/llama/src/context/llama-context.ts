@@ -11,6 +11,8 @@ import { ContextMemory } from './context-memory.ts';
 import { type ContextOptions, contextParameters, maxThreads } from './context-options.ts';
 import { threadPool } from './thread-pool.ts';
 
+const maxViews = 1024;
+
 /** `no-slot`: the memory has no room for the batch, and nothing changed. */
 export type DecodeResult = 'ok' | 'no-slot';
 
@@ -35,6 +37,8 @@ export class LlamaContext implements Disposable {
   private releaseAdapters: (() => void)[] = [];
   /** Which entries of the last batch have results; native code asserts that only those are asked for. */
   private outputs = new Int8Array(0);
+  /** Rows of logits by their address, which are the same for long: V8 counts each new view as so much memory to be collected. */
+  private readonly views = new Map<Pointer, Float32Array>();
   /** As it was set. */
   private threads: number | undefined;
 
@@ -85,7 +89,13 @@ export class LlamaContext implements Disposable {
   logits(index = -1): Float32Array {
     const pointer = this.native.c.llama_get_logits_ith(this.pointer, this.checkOutput(index));
     if (pointer === null) throw invalid('this model has no logits');
-    return new Float32Array(this.native.view(pointer, this.model.vocab.size * 4));
+    let view = this.views.get(pointer);
+    if (!view) {
+      if (this.views.size >= maxViews) this.views.clear();
+      view = new Float32Array(this.native.view(pointer, this.model.vocab.size * 4));
+      this.views.set(pointer, view);
+    }
+    return view;
   }
 
   /** The embedding of the batch's entry `index` (-1: the last), valid until the next decode. */
