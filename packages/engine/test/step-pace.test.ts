@@ -15,7 +15,7 @@ test('a step of prompts is shorter while others wait for their next token, and f
   expect(pace.promptTokens(false, batchTokens)).toBe(320);
   expect(pace.promptTokens(true, batchTokens, 5)).toBe(128 - 5);
   expect(paceOf(0.1).promptTokens(true, batchTokens, 5)).toBe(batchTokens - 5);
-  expect(paceOf(20).promptTokens(true, batchTokens, 1)).toBe(19);
+  expect(paceOf(20).promptTokens(true, batchTokens, 1)).toBe(24);
   expect(paceOf(500).promptTokens(true, batchTokens, 9)).toBe(16);
 });
 

@@ -51,6 +51,9 @@ export class GenerationContext implements Disposable {
   readonly #cacheTokens: number;
   readonly #slots: SequenceSlots;
   readonly #speculates: boolean;
+  readonly #separate: boolean;
+  /** Whether the last step did. */
+  #computedPrompts = false;
   #waiting: Generation[] = [];
   /** Oldest first. */
   #active: Member[] = [];
@@ -93,6 +96,7 @@ export class GenerationContext implements Disposable {
       mostKept: unified ? this.#cacheTokens * mostKeptShare : this.#cacheTokens,
       canCut,
     });
+    this.#separate = !unified;
     this.#speculates = speculation !== 'off' && canCut;
     this.#warmUp();
   }
@@ -121,8 +125,12 @@ export class GenerationContext implements Disposable {
   step(): Outcome[] {
     this.#admit();
     const generated = this.#active.filter(isGenerating).length;
-    const promptTokens = this.#pace.promptTokens(generated > 0, batchTokens, generated);
-    const { slices, evicted } = planStep(this.#active, { batchTokens, promptTokens, cacheTokens: this.#cacheTokens });
+    // Parts of the memory that are apart are computed together only for as many tokens of each: in two passes through the
+    // weights anyway, of which the second would not fill its tiles.
+    const apart = this.#separate ? (this.#computedPrompts ? 'generated' : 'prompts') : undefined;
+    const promptTokens = this.#pace.promptTokens(generated > 0, batchTokens, apart ? 0 : generated);
+    const budget = { batchTokens, promptTokens, cacheTokens: this.#cacheTokens, apart } as const;
+    const { slices, evicted } = planStep(this.#active, budget);
     for (const member of evicted) this.#evict(member);
     this.#forgetKept();
 
@@ -144,6 +152,7 @@ export class GenerationContext implements Disposable {
       for (const [at, token] of member.drafted.entries()) this.#batch.add(token, tokens.length + at, member.slot, true);
     }
     const ofPrompts = slices.some(({ count }) => count > 1);
+    this.#computedPrompts = ofPrompts;
     const ms = this.#decode(ofPrompts);
     if (ms === undefined) {
       for (const { member } of slices) member.drafted = [];

@@ -16,6 +16,8 @@ export type StepBudget = {
   promptTokens: number;
   /** Tokens that the context's memory holds, all sequences together. */
   cacheTokens: number;
+  /** Where there are both, only one of them: prompts, or a token for each sequence that generates. */
+  apart?: 'prompts' | 'generated' | undefined;
 };
 
 /**
@@ -36,15 +38,19 @@ export function planStep<M extends { sequence: Pending }>(
     free += youngest.sequence.cached;
   }
 
-  const slices = staying.filter(isGenerating).map((member) => ({ member, count: 1 }));
-  let left = Math.min(budget.promptTokens, budget.batchTokens - slices.length, free - slices.length);
+  const generating = staying.filter(isGenerating).map((member) => ({ member, count: 1 }));
+  if (budget.apart === 'generated' && generating.length > 0) return { slices: generating, evicted };
+  const besides = budget.apart === 'prompts' ? 0 : generating.length;
+  const prompts: Slice<M>[] = [];
+  let left = Math.min(budget.promptTokens, budget.batchTokens - besides, free - generating.length);
   for (const member of staying) {
     if (left <= 0) break;
     if (isGenerating(member)) continue;
     const count = Math.min(left, member.sequence.tokens.length - member.sequence.cached);
-    slices.push({ member, count });
+    prompts.push({ member, count });
     left -= count;
   }
+  const slices = budget.apart === 'prompts' && prompts.length > 0 ? prompts : [...generating, ...prompts];
   return { slices, evicted };
 }
 
