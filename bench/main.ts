@@ -1,11 +1,13 @@
-/** npm run bench -- tuner|engine|http [--rounds N] ...: ours beside its peers, in turns, on this machine. */
+/** npm run bench -- tuner|engine|http|path [--rounds N] ...: ours beside its peers, in turns, on this machine. */
 import { engineBench } from './engine/engine-bench.ts';
+import { pathBench } from './engine/path-bench.ts';
 import { httpBench } from './http/http-bench.ts';
 import { tunerBench } from './tuner/tuner-bench.ts';
 
 const benches: Record<string, (args: readonly string[]) => Promise<void>> = {
   engine: engineBench,
   http: httpBench,
+  path: pathBench,
   tuner: tunerBench,
 };
 

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { prompts } from './prompts.ts';
 import type { Timing } from './stream-client.ts';
 
 /** Requests that are sent at once, in characters of which each is a token. */
@@ -30,6 +31,11 @@ export type Contender = AsyncDisposable & {
   pid: number;
   run: (load: Load) => Promise<Timing[]>;
 };
+
+/** Servers run for weeks: what they do with a request has been compiled, and found, before. */
+export async function warmUp(contender: Contender): Promise<void> {
+  for (let i = 0; i < 200; i++) await contender.run({ prompts: prompts(1, 8, false, i), maxTokens: 2 });
+}
 
 let logs = 0;
 

@@ -6,10 +6,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { processorSeconds, type Contender, type Load, type Settings } from './contender.ts';
+import { processorSeconds, warmUp, type Contender, type Load, type Settings } from './contender.ts';
 import { llamaServer } from './llama-server.ts';
+import { median } from '../median.ts';
 import { nodeLlamaCpp } from './node-llama-cpp.ts';
 import { ours } from './ours.ts';
+import { prompts } from './prompts.ts';
 import { modelSizes, writeRandomModel, type ModelSize } from './random-model.ts';
 import type { Timing } from './stream-client.ts';
 
@@ -62,6 +64,7 @@ export async function engineBench(args: readonly string[]): Promise<void> {
           const contender = await start(settings);
           if (contender) contenders.push(stack.use(contender));
         }
+        for (const contender of contenders) await warmUp(contender);
         for (const { input, output } of shapes) {
           for (const shared of [false, true]) {
             const name = `${size}, ${concurrent}, ${input} / ${output}, ${shared ? 'shared' : 'unshared'}`;
@@ -82,7 +85,7 @@ export async function engineBench(args: readonly string[]): Promise<void> {
   }
 }
 
-/** The first round warms up and does not count. */
+/** The first round brings the prompts' length, and does not count. */
 async function inTurns(
   contenders: readonly Contender[],
   load: (round: number) => Load,
@@ -136,28 +139,4 @@ function cells(contenders: readonly Contender[], turns: ReadonlyMap<Contender, T
   ].join(' | ');
 }
 
-/** Letters that the vocabulary joins to nothing, so that each is a token. */
-const letters = 'bcdfgjkmpqsuvxyz';
-
-function prompts(count: number, length: number, shared: boolean, round: number): string[] {
-  const text = (seed: number, size: number): string => {
-    let state = seed * 2654435761 + 12345;
-    return Array.from({ length: size }, () => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      return letters[state >>> 28];
-    }).join('');
-  };
-  const common = shared ? text(Date.now() % 1_000_003, (length / 8) * 7) : '';
-  return Array.from(
-    { length: count },
-    (_, i) => common + text(round * 1000 + i + (Date.now() % 65_521), length - common.length),
-  );
-}
-
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}

@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { median } from '../median.ts';
 
 /** `backend`: what ours computes on. */
 export type Turn = { seconds: number; tokens: number; loss: number; backend?: string };
@@ -69,8 +70,4 @@ export class Worker implements AsyncDisposable {
     this.peakBytes = (await this.#answer<{ peakBytes: number }>().catch(() => ({ peakBytes: 0 }))).peakBytes;
     if (this.#process.exitCode === null) await once(this.#process, 'exit');
   }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
