@@ -8,10 +8,11 @@ export type Frame = { text: boolean; tokens?: number };
 
 /** Sends a request whose answer is a stream of events and measures when text comes. */
 export function streamRequest(
-  { url, headers = {}, agent }: { url: string; headers?: Record<string, string>; agent: Agent },
+  target: { url: string; headers?: Record<string, string>; agent: Agent },
   body: unknown,
   read: (data: string) => Frame,
 ): Promise<Timing> {
+  const { url, headers = {}, agent } = target;
   const { promise, resolve, reject } = Promise.withResolvers<Timing>();
   const start = performance.now();
   const timing: Timing = { tokens: 0, first: NaN, last: NaN };
@@ -45,7 +46,12 @@ export function streamRequest(
       });
     },
   );
-  request.on('error', reject);
+  request.on('error', (error: NodeJS.ErrnoException) => {
+    // llama-server closes a connection after a hundred requests, and this one may be on its way by then.
+    if (request.reusedSocket && error.code === 'ECONNRESET' && Number.isNaN(timing.first))
+      resolve(streamRequest(target, body, read));
+    else reject(error);
+  });
   request.end(sent);
   return promise;
 }

@@ -13,9 +13,9 @@ function paceOf(msPerToken: number): StepPace {
 test('a step of prompts is shorter while others wait for their next token, and fills whole tiles with these', () => {
   const pace = paceOf(2.7);
   expect(pace.promptTokens(false, batchTokens)).toBe(320);
-  expect(pace.promptTokens(true, batchTokens, 5)).toBe(128 - 5);
+  expect(pace.promptTokens(true, batchTokens, 5)).toBe(256 - 5);
   expect(paceOf(0.1).promptTokens(true, batchTokens, 5)).toBe(batchTokens - 5);
-  expect(paceOf(20).promptTokens(true, batchTokens, 1)).toBe(24);
+  expect(paceOf(20).promptTokens(true, batchTokens, 1)).toBe(36);
   expect(paceOf(500).promptTokens(true, batchTokens, 9)).toBe(16);
 });
 

@@ -1,5 +1,5 @@
 /** How long a step may take: short while others wait for their next token, longer when only prompts are computed. */
-const sharedStepMs = 500;
+const sharedStepMs = 750;
 const promptStepMs = 1000;
 
 /** Kernels work on tiles: a token of 96 took a fifth longer than one of 128 or 64 (Q8_0, two threads of a Zen 4). */

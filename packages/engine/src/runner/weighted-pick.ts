@@ -9,15 +9,7 @@ export const maxTokens = 2 ** 21;
  * undefined where none is possible.
  */
 export function weightedPick(probabilities: Float32Array, topP: number, random: number): number | undefined {
-  if (topP >= 1) return pickOfAll(probabilities, random);
-  const tokens = likeliest(probabilities, topP);
-  let rest = random * sumOf(probabilities, tokens);
-  for (const token of tokens) {
-    rest -= probabilities[token]!;
-    if (rest < 0) return token;
-  }
-  // Rounding has left a little over.
-  return tokens[0];
+  return topP >= 1 ? pickOfAll(probabilities, random) : pickOfNucleus(probabilities, topP, random);
 }
 
 function pickOfAll(probabilities: Float32Array, random: number): number | undefined {
@@ -33,33 +25,49 @@ function pickOfAll(probabilities: Float32Array, random: number): number | undefi
   return last;
 }
 
-/** The fewest tokens that make up `topP`, likeliest first. */
-function likeliest(probabilities: Float32Array, topP: number): number[] {
+/** The nucleus: the fewest tokens that make up `topP`, of equally likely ones the first. */
+function pickOfNucleus(probabilities: Float32Array, topP: number, random: number): number | undefined {
   let best = 0;
-  for (let token = 0; token < probabilities.length; token++) best = Math.max(best, probabilities[token]! || 0);
-  let tokens = above(probabilities, unlikely * best);
-  if (sumOf(probabilities, tokens) < topP) tokens = above(probabilities, 0);
-  let missing = topP;
-  let end = 0;
-  while (end < tokens.length && (missing > 0 || end === 0)) missing -= probabilities[tokens[end++]!]!;
-  return tokens.slice(0, end);
+  for (let token = 0; token < probabilities.length; token++) {
+    if (probabilities[token]! > best) best = probabilities[token]!;
+  }
+  let { keys, sum } = sortedFrom(probabilities, unlikely * best);
+  if (sum < topP) ({ keys } = sortedFrom(probabilities, 0));
+  let first = keys.length;
+  let nucleus = 0;
+  while (first > 0 && (nucleus < topP || first === keys.length)) nucleus += probabilities[tokenOf(keys[--first]!)]!;
+  let rest = random * nucleus;
+  for (let at = keys.length - 1; at >= first; at--) {
+    const token = tokenOf(keys[at]!);
+    rest -= probabilities[token]!;
+    // Rounding may leave a little over after the last.
+    if (rest < 0 || at === first) return token;
+  }
+  return undefined;
 }
 
-/** The possible tokens of at least this probability, likeliest first, sorted as numbers of their own: comparing one by one takes longer. */
-function above(probabilities: Float32Array, least: number): number[] {
+/**
+ * The possible tokens of at least this probability, the likeliest last, and what they make up. They are sorted as numbers of
+ * their own: a function that compares takes several times as long.
+ */
+function sortedFrom(probabilities: Float32Array, least: number): { keys: Float64Array; sum: number } {
   const bits = new Uint32Array(probabilities.buffer, probabilities.byteOffset, probabilities.length);
-  const keys = new Float64Array(probabilities.length);
   let count = 0;
   for (let token = 0; token < probabilities.length; token++) {
     const probability = probabilities[token]!;
-    // Positive floating-point numbers have the order of their bits.
-    if (probability >= least && probability > 0) keys[count++] = bits[token]! * maxTokens + (maxTokens - 1 - token);
+    if (probability >= least && probability > 0) count++;
   }
-  return Array.from(keys.subarray(0, count).sort(), (key) => maxTokens - 1 - (key % maxTokens)).reverse();
+  const keys = new Float64Array(count);
+  let sum = 0;
+  let at = 0;
+  for (let token = 0; at < count; token++) {
+    const probability = probabilities[token]!;
+    if (!(probability >= least && probability > 0)) continue;
+    // Positive floating-point numbers have the order of their bits.
+    keys[at++] = bits[token]! * maxTokens + (maxTokens - 1 - token);
+    sum += probability;
+  }
+  return { keys: keys.sort(), sum };
 }
 
-function sumOf(probabilities: Float32Array, tokens: readonly number[]): number {
-  let sum = 0;
-  for (const token of tokens) sum += probabilities[token]!;
-  return sum;
-}
+const tokenOf = (key: number): number => maxTokens - 1 - (key - Math.floor(key / maxTokens) * maxTokens);
