@@ -45,6 +45,7 @@ test('the same seed gives the same tokens, another seed or none gives others', (
 test('without a temperature the likeliest token is taken, as by any sampler that leaves no other', () => {
   const greedy = generate({});
   expect(generate({ temperature: 0, seed: 3, topP: 0.5 })).toEqual(greedy);
+  expect(generate({ temperature: 1e-12, seed: 3 })).toEqual(greedy);
   expect(generate({ temperature: 5, topK: 1 })).toEqual(greedy);
   expect(generate({ temperature: 5, topP: 1e-6 })).toEqual(greedy);
   expect(generate({ temperature: 5, minP: 1 })).toEqual(greedy);

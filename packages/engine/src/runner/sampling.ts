@@ -51,6 +51,9 @@ export function createSampler(options: SamplerOptions): { sampler: Sampler; quic
   return { sampler, quickPick: quickPickOf(steps, model.vocab.size, probabilities, sampling) };
 }
 
+/** Leaves nothing but the likeliest token, and no number that grows too large. */
+const leastTemperature = 1e-6;
+
 /** Kinds of steps that say no more than what share of the probability the candidates make up. */
 const simple = new Set<SamplerStep['kind']>(['temperature', 'topP', 'dist']);
 
@@ -63,7 +66,8 @@ function quickPickOf(
 ): QuickPick | undefined {
   if (vocabularySize > maxTokens || !steps.every(({ kind }) => simple.has(kind))) return undefined;
   const random = randomIntegers(seed);
-  return (logits) => weightedPick(probabilities.of(logits, temperature), topP, random(2 ** 32) / 2 ** 32);
+  const warm = Math.max(temperature, leastTemperature);
+  return (logits) => weightedPick(probabilities.of(logits, warm), topP, random(2 ** 32) / 2 ** 32);
 }
 
 function picking(sampling: Sampling & { seed: number }): SamplerStep[] {
