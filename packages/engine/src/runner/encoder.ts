@@ -6,6 +6,9 @@ import type { ThreadChoice } from './thread-choice.ts';
 
 /** Most tokens in one step, unless one sequence that cannot be cut has more. */
 const batchTokens = 512;
+
+/** Thousands of texts should be heard little of by those who wait for a token. */
+const sharedStepMs = 250;
 /** Logits that native code computes beside the hidden states of a step, at most: 64 MiB. */
 const maxLogits = 1 << 24;
 /** Attention weights of one layer in a step, at most: 256 MiB. */
@@ -141,7 +144,8 @@ export class Encoder implements Disposable {
       this.cancel(lead.id);
       return [{ id: lead.id, error: error.toJSON() }];
     }
-    const slices = this.#plan(lead, this.#pace.promptTokens(shared, this.#stepTokens));
+    const tokens = this.#pace.promptTokens(this.#stepTokens, 0, shared ? sharedStepMs : undefined);
+    const slices = this.#plan(lead, tokens);
     const outputs: { member: Member; index: number; position: number }[] = [];
     this.#batch.clear();
     for (const { member, count } of slices) {

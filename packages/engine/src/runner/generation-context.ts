@@ -124,11 +124,10 @@ export class GenerationContext implements Disposable {
   /** Computes one batch; blocks the thread meanwhile. */
   step(): Outcome[] {
     this.#admit();
-    const generated = this.#active.filter(isGenerating).length;
     // Parts of the memory that are apart are computed together only for as many tokens of each: in two passes through the
     // weights anyway, of which the second would not fill its tiles.
     const apart = this.#separate ? (this.#computedPrompts ? 'generated' : 'prompts') : undefined;
-    const promptTokens = this.#pace.promptTokens(generated > 0, batchTokens, apart ? 0 : generated);
+    const promptTokens = this.#pace.promptTokens(batchTokens, apart ? 0 : this.#active.filter(isGenerating).length);
     const budget = { batchTokens, promptTokens, cacheTokens: this.#cacheTokens, apart } as const;
     const { slices, evicted } = planStep(this.#active, budget);
     for (const member of evicted) this.#evict(member);

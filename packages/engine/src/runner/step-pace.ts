@@ -1,6 +1,5 @@
-/** How long a step may take: short while others wait for their next token, longer when only prompts are computed. */
-const sharedStepMs = 750;
-const promptStepMs = 1000;
+/** How long a step may take: others wait so long for their next token, and who cancels for it to be heard. */
+const longestStepMs = 1000;
 
 /** Kernels work on tiles: a token of 96 took a fifth longer than one of 128 or 64 (Q8_0, two threads of a Zen 4). */
 const tileTokens = 64;
@@ -15,11 +14,9 @@ const leastPromptTokens = 16;
 export class StepPace {
   #msPerToken: number | undefined;
 
-  /** Prompt tokens for the next step beside `generated` tokens of others; a few until the pace is known. */
-  promptTokens(othersGenerate: boolean, batchTokens: number, generated = 0): number {
-    const longest = othersGenerate ? sharedStepMs : promptStepMs;
-    const known = this.#msPerToken;
-    const fit = known === undefined ? (othersGenerate ? 1 : 2) * tileTokens : Math.floor(longest / known);
+  /** Prompt tokens for the next step, of so long at most, beside `generated` tokens of others; a few until the pace is known. */
+  promptTokens(batchTokens: number, generated = 0, ms = longestStepMs): number {
+    const fit = this.#msPerToken === undefined ? 2 * tileTokens : Math.floor(ms / this.#msPerToken);
     const most = Math.min(batchTokens, Math.max(leastPromptTokens, fit));
     const whole = most < tileTokens ? most : most - (most % tileTokens);
     return Math.max(leastPromptTokens, whole - generated);
