@@ -2,7 +2,7 @@
  * The whole server with an engine that answers at once: what is left is what HTTP, keys, limits, logs and JSON cost. The
  * engine checks its requests and lets them in as the real one does.
  */
-import type { Engine, GenerateRequest } from '@atelier/engine';
+import { engineDouble } from '@atelier/engine/testing';
 import { createConfig, startServer } from '@atelier/server';
 import { Admission } from '../../packages/engine/src/admission.ts';
 import { parseRequest } from '../../packages/engine/src/door.ts';
@@ -12,27 +12,18 @@ const text = 'The answer is here at once. ';
 const usage = { promptTokens: 12, cachedTokens: 0, completionTokens: 6 };
 const admission = new Admission({ maxRunning: 16, maxQueue: 256 });
 
-const engine = {
-  async *generate(request: GenerateRequest, signal: AbortSignal) {
+const engine = engineDouble({
+  async *generate(request, signal) {
     const { owner } = parseRequest(generateRequestSchema, request);
-    const leave = await admission.enter(owner, signal);
+    const leave = await admission.enter(owner, signal ?? new AbortController().signal);
     try {
-      yield { type: 'text' as const, choice: 0, text };
-      yield { type: 'finish' as const, choice: 0, reason: 'stop' as const, usage };
+      yield { type: 'text', choice: 0, text };
+      yield { type: 'finish', choice: 0, reason: 'stop', usage };
     } finally {
       leave();
     }
   },
-  status: () => ({
-    running: 0,
-    waiting: 0,
-    promptTokens: 0,
-    completionTokens: 0,
-    crashes: 0,
-    runners: [],
-    quarantined: [],
-  }),
-} as unknown as Engine;
+});
 
 const [data = '', adminKey = ''] = process.argv.slice(2);
 const environment = { ATELIER_DATA: data, ATELIER_PORT: '0', ATELIER_TRAINING_JOBS: '0', ATELIER_ADMIN_KEY: adminKey };

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Engine } from '@atelier/engine';
+import { engineDouble } from '@atelier/engine/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { mistralServer, type MistralServer } from './support/mistral-server.ts';
 
@@ -11,31 +11,21 @@ const mostMade = 32 << 20;
 
 /** Goes on as long as somebody takes what it says. */
 const open = { made: 0, left: 0 };
-const engine = {
-  async *generate({ maxTokens }: { maxTokens?: number }) {
+const engine = engineDouble({
+  async *generate({ maxTokens }) {
     if (maxTokens === 1) {
-      yield { type: 'text' as const, choice: 0, text: 'here' };
+      yield { type: 'text', choice: 0, text: 'here' };
       const usage = { promptTokens: 1, cachedTokens: 0, completionTokens: 1 };
-      yield { type: 'finish' as const, choice: 0, reason: 'length' as const, usage };
+      yield { type: 'finish', choice: 0, reason: 'length', usage };
       return;
     }
     try {
-      for (; open.made < 2 * mostMade; open.made += text.length) yield { type: 'text' as const, choice: 0, text };
+      for (; open.made < 2 * mostMade; open.made += text.length) yield { type: 'text', choice: 0, text };
     } finally {
       open.left++;
     }
   },
-  status: () => ({
-    running: 0,
-    waiting: 0,
-    promptTokens: 0,
-    completionTokens: 0,
-    crashes: 0,
-    runners: [],
-    quarantined: [],
-  }),
-  [Symbol.asyncDispose]: async () => {},
-} as unknown as Engine;
+});
 
 let it_: MistralServer;
 beforeAll(async () => {
