@@ -8,7 +8,6 @@ import { createEngine, createRemoteEngine, type Engine, routeEngines } from '@at
 import { AtelierError } from '@atelier/errors';
 import { textRecogniser } from '@atelier/memory';
 import type { FastifyInstance } from 'fastify';
-import { sql } from 'kysely';
 import { Registry } from 'prom-client';
 import { createEmissaryApi } from './apis/emissary/emissary-api.ts';
 import { mistralBatches } from './apis/mistral/translate/batch.ts';
@@ -240,7 +239,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     hardStop: hardStop.signal,
     checks: {
       server: async () => stopping.signal.throwIfAborted(),
-      database: () => sql`select 1`.execute(database),
+      database: () => database.selectNoFrom((query) => query.lit(1).as('answer')).execute(),
       blobs: () => blobs.probe(),
       models: () => pinned.ready(),
     },

@@ -1,17 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import OpenAI, { toFile } from 'openai';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { emissaryObjects } from './support/emissary-objects.ts';
 import { stranger } from './support/emissary-server.ts';
-import { openaiServer, type OpenaiServer } from './support/openai-server.ts';
+import { useOpenaiServer } from './support/openai-server.ts';
 
-let it_: OpenaiServer;
-let client: OpenAI;
-beforeAll(async () => {
-  it_ = await openaiServer({ ATELIER_TRAINING_JOBS: '0' });
-  client = it_.client;
-}, 120_000);
-afterAll(() => it_[Symbol.asyncDispose]());
+const it_ = useOpenaiServer({ ATELIER_TRAINING_JOBS: '0' });
 
 const limit = 60_000;
 const conversation = `${JSON.stringify({
@@ -22,7 +16,7 @@ const conversation = `${JSON.stringify({
   ],
 })}\n`;
 const upload = async (name: string, text = conversation, purpose: OpenAI.FilePurpose = 'fine-tune') =>
-  client.files.create({ file: await toFile(Buffer.from(text), name), purpose });
+  it_.client.files.create({ file: await toFile(Buffer.from(text), name), purpose });
 
 describe('files', () => {
   it(
@@ -39,16 +33,16 @@ describe('files', () => {
         status: 'processed',
       });
       const names: string[] = [];
-      for await (const { filename } of client.files.list({ limit: 2, purpose: 'fine-tune' })) names.push(filename);
+      for await (const { filename } of it_.client.files.list({ limit: 2, purpose: 'fine-tune' })) names.push(filename);
       expect(names).toEqual([4, 3, 2, 1, 0].map((i) => `page-${i}.jsonl`));
-      const page = await client.files.list({ limit: 2, order: 'asc', after: made[0]!.id });
+      const page = await it_.client.files.list({ limit: 2, order: 'asc', after: made[0]!.id });
       expect(page.data.map(({ id }) => id)).toEqual([made[1]!.id, made[2]!.id]);
       expect(page.has_more).toBe(true);
-      expect(await client.files.retrieve(made[1]!.id)).toEqual(made[1]);
-      expect(await (await client.files.content(made[1]!.id)).text()).toBe(conversation);
-      expect(await client.files.delete(made[1]!.id)).toEqual({ id: made[1]!.id, object: 'file', deleted: true });
-      await expect(client.files.retrieve(made[1]!.id)).rejects.toMatchObject({ status: 404 });
-      await expect(client.files.list({ after: made[1]!.id })).rejects.toMatchObject({ status: 404 });
+      expect(await it_.client.files.retrieve(made[1]!.id)).toEqual(made[1]);
+      expect(await (await it_.client.files.content(made[1]!.id)).text()).toBe(conversation);
+      expect(await it_.client.files.delete(made[1]!.id)).toEqual({ id: made[1]!.id, object: 'file', deleted: true });
+      await expect(it_.client.files.retrieve(made[1]!.id)).rejects.toMatchObject({ status: 404 });
+      await expect(it_.client.files.list({ after: made[1]!.id })).rejects.toMatchObject({ status: 404 });
       await expect(it_.clientOf(stranger.key).files.content(made[0]!.id)).rejects.toMatchObject({ status: 404 });
     },
     limit,
@@ -75,7 +69,7 @@ describe('files', () => {
         message: expect.stringContaining('Line 1, field messages'),
       });
       const file = await toFile(Buffer.from('any'), 'notes.txt');
-      const made = await client.files.create({
+      const made = await it_.client.files.create({
         file,
         purpose: 'user_data',
         expires_after: { anchor: 'created_at', seconds: 7200 },
@@ -101,11 +95,14 @@ describe('models', () => {
   it(
     'are listed with those that jobs made, and retrieved by the names of the hosted ones',
     async () => {
-      const { data } = await client.models.list();
+      const { data } = await it_.client.models.list();
       expect(data.map(({ id }) => id)).toEqual(expect.arrayContaining(['starter', 'tiny-chat']));
-      expect(await client.models.retrieve('gpt-4o-mini')).toMatchObject({ id: 'gpt-4o-mini', object: 'model' });
-      await expect(client.models.retrieve('nothing')).rejects.toMatchObject({ status: 404, code: 'model_not_found' });
-      await expect(client.models.delete('starter')).rejects.toMatchObject({ status: 403 });
+      expect(await it_.client.models.retrieve('gpt-4o-mini')).toMatchObject({ id: 'gpt-4o-mini', object: 'model' });
+      await expect(it_.client.models.retrieve('nothing')).rejects.toMatchObject({
+        status: 404,
+        code: 'model_not_found',
+      });
+      await expect(it_.client.models.delete('starter')).rejects.toMatchObject({ status: 403 });
     },
     limit,
   );
@@ -132,15 +129,17 @@ describe('models', () => {
         .execute();
       const asked = { messages: [{ role: 'user' as const, content: 'Hi' }], max_tokens: 3, temperature: 0 };
       const [last, checkpoint] = await Promise.all(
-        [name, `${name}:ckpt-step-3`].map((model) => client.chat.completions.create({ ...asked, model })),
+        [name, `${name}:ckpt-step-3`].map((model) => it_.client.chat.completions.create({ ...asked, model })),
       );
       expect(checkpoint!.choices).toEqual(last!.choices);
-      await expect(client.chat.completions.create({ ...asked, model: `${name}:ckpt-step-4` })).rejects.toMatchObject({
+      await expect(
+        it_.client.chat.completions.create({ ...asked, model: `${name}:ckpt-step-4` }),
+      ).rejects.toMatchObject({
         status: 404,
       });
-      await expect(client.models.delete(name)).rejects.toMatchObject({ status: 400, code: 'conflict' });
+      await expect(it_.client.models.delete(name)).rejects.toMatchObject({ status: 400, code: 'conflict' });
       await it_.server.call('POST', `/emissary/v1/projects/${project}/deployments/${deployment}/cancel`);
-      expect(await client.models.delete(name)).toEqual({ id: name, object: 'model', deleted: true });
+      expect(await it_.client.models.delete(name)).toEqual({ id: name, object: 'model', deleted: true });
     },
     limit,
   );

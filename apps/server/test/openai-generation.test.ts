@@ -1,14 +1,8 @@
 import OpenAI from 'openai';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dataOf, openaiServer, type OpenaiServer } from './support/openai-server.ts';
+import { describe, expect, it } from 'vitest';
+import { dataOf, useOpenaiServer } from './support/openai-server.ts';
 
-let it_: OpenaiServer;
-let client: OpenAI;
-beforeAll(async () => {
-  it_ = await openaiServer({ ATELIER_TRAINING_JOBS: '0' });
-  client = it_.client;
-}, 120_000);
-afterAll(() => it_[Symbol.asyncDispose]());
+const it_ = useOpenaiServer({ ATELIER_TRAINING_JOBS: '0' });
 
 const model = 'gpt-4o-mini';
 const messages = [{ role: 'user' as const, content: 'Say hello.' }];
@@ -19,7 +13,7 @@ describe('chat completions', () => {
   it(
     'are the same whole and as a stream, with exact usage',
     async () => {
-      const whole = await client.chat.completions.create(greedy);
+      const whole = await it_.client.chat.completions.create(greedy);
       expect(whole).toMatchObject({
         object: 'chat.completion',
         model,
@@ -29,7 +23,7 @@ describe('chat completions', () => {
       let text = '';
       let finish: unknown;
       const usages: unknown[] = [];
-      const stream = await client.chat.completions.create({
+      const stream = await it_.client.chat.completions.create({
         ...greedy,
         stream: true,
         stream_options: { include_usage: true },
@@ -53,25 +47,25 @@ describe('chat completions', () => {
     'come with several choices, seeds, stops, biases and log-probabilities',
     async () => {
       const sampled = { ...greedy, temperature: 1, seed: 7, n: 3, user: 'me', metadata: { a: 'b' }, store: true };
-      const several = await client.chat.completions.create(sampled);
+      const several = await it_.client.chat.completions.create(sampled);
       const texts = ({ choices }: OpenAI.ChatCompletion) => choices.map(({ message }) => message.content);
       expect(several.choices.map(({ index }) => index)).toEqual([0, 1, 2]);
-      expect(texts(await client.chat.completions.create(sampled))).toEqual(texts(several));
-      const whole = await client.chat.completions.create({ ...greedy, logprobs: true, top_logprobs: 2 });
+      expect(texts(await it_.client.chat.completions.create(sampled))).toEqual(texts(several));
+      const whole = await it_.client.chat.completions.create({ ...greedy, logprobs: true, top_logprobs: 2 });
       const { content } = whole.choices[0]!.logprobs!;
       expect(content!.map(({ token }) => token).join('')).toBe(whole.choices[0]!.message.content);
       expect(content!.every(({ top_logprobs, logprob }) => top_logprobs.length === 2 && logprob <= 0)).toBe(true);
       expect(content!.map(({ token, top_logprobs }) => top_logprobs[0]!.token === token)).not.toContain(false);
       const text = whole.choices[0]!.message.content!;
       const stop = content!.at(-1)!.token;
-      const stopped = await client.chat.completions.create({ ...greedy, stop });
+      const stopped = await it_.client.chat.completions.create({ ...greedy, stop });
       expect(stopped.choices[0]).toMatchObject({
         message: { content: text.slice(0, text.indexOf(stop)) },
         finish_reason: 'stop',
       });
       const forced = await Promise.all(
         [300, 301].map((id) =>
-          client.chat.completions.create({
+          it_.client.chat.completions.create({
             ...greedy,
             max_completion_tokens: 3,
             logprobs: true,
@@ -96,7 +90,7 @@ describe('chat completions', () => {
         additionalProperties: false,
       };
       const asked = { ...greedy, max_tokens: 60 };
-      const made = await client.chat.completions.create({
+      const made = await it_.client.chat.completions.create({
         ...asked,
         response_format: { type: 'json_schema', json_schema: { name: 'place', schema, strict: true } },
       });
@@ -116,7 +110,7 @@ describe('chat completions', () => {
         choices: [{ message: { content: expect.stringMatching(/^(yes|no)$/) } }],
       });
       await expect(
-        client.chat.completions.create({
+        it_.client.chat.completions.create({
           ...asked,
           response_format: {
             type: 'json_schema',
@@ -152,23 +146,23 @@ describe('chat completions', () => {
         tool_choice: { type: 'function' as const, function: { name: 'time' } },
         parallel_tool_calls: false,
       };
-      const whole = await client.chat.completions.create(asked);
+      const whole = await it_.client.chat.completions.create(asked);
       const [choice] = whole.choices;
       expect(choice).toMatchObject({ message: { content: null }, finish_reason: 'tool_calls' });
       const [call] = choice!.message.tool_calls!;
       expect(call).toMatchObject({ type: 'function', function: { name: 'time' } });
       const { arguments: given } = (call as OpenAI.ChatCompletionMessageFunctionToolCall).function;
       expect(JSON.parse(given)).toEqual({ city: expect.stringMatching(/^(Rome|Oslo)$/) });
-      const streamed = await client.chat.completions.stream(asked).finalChatCompletion();
+      const streamed = await it_.client.chat.completions.stream(asked).finalChatCompletion();
       expect(streamed.choices[0]!.message.tool_calls).toMatchObject([{ function: { name: 'time', arguments: given } }]);
-      const after = await client.chat.completions.create({
+      const after = await it_.client.chat.completions.create({
         ...greedy,
         tools,
         tool_choice: 'none',
         messages: [...messages, choice!.message, { role: 'tool', tool_call_id: call!.id, content: 'noon' }],
       });
       expect(after.choices[0]!.finish_reason).toMatch(/^(stop|length)$/);
-      const required = await client.chat.completions.create({ ...asked, tool_choice: 'required' });
+      const required = await it_.client.chat.completions.create({ ...asked, tool_choice: 'required' });
       expect(required.choices[0]!.message.tool_calls).toHaveLength(1);
     },
     limit,
@@ -184,12 +178,12 @@ describe('chat completions', () => {
             { role: 'developer' as const, content: [{ type: 'text' as const, text: 'Be kind.' }] },
             { role: 'user' as const, content: [{ type: 'text' as const, text: 'Say hello.' }] },
           ],
-        ].map((given) => client.chat.completions.create({ ...greedy, messages: given })),
+        ].map((given) => it_.client.chat.completions.create({ ...greedy, messages: given })),
       );
       expect(parts!.choices).toEqual(plain!.choices);
       const image = { type: 'image_url' as const, image_url: { url: 'https://example.org/a.png' } };
       await expect(
-        client.chat.completions.create({ ...greedy, messages: [{ role: 'user', content: [image] }] }),
+        it_.client.chat.completions.create({ ...greedy, messages: [{ role: 'user', content: [image] }] }),
       ).rejects.toMatchObject({ status: 400, message: expect.stringContaining('messages.0.content.0') });
     },
     limit,
@@ -203,12 +197,12 @@ describe('completions', () => {
     'go on with texts and tokens, several at once, in order, whole and streamed',
     async () => {
       const prompt = ['Once upon', 'The red'];
-      const whole = await client.completions.create({ ...plain, prompt, n: 2, echo: true });
+      const whole = await it_.client.completions.create({ ...plain, prompt, n: 2, echo: true });
       expect(whole.choices.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
       expect(whole.choices.map(({ text }, at) => text.startsWith(prompt[at >> 1]!))).not.toContain(false);
       const texts = ['', '', '', ''];
       let usage: unknown;
-      const stream = await client.completions.create({
+      const stream = await it_.client.completions.create({
         ...plain,
         prompt,
         n: 2,
@@ -225,7 +219,7 @@ describe('completions', () => {
         prompt_tokens: whole.usage!.prompt_tokens,
         completion_tokens: whole.usage!.completion_tokens,
       });
-      const tokens = await client.completions.create({ ...plain, prompt: [[5, 6, 7], [8]] });
+      const tokens = await it_.client.completions.create({ ...plain, prompt: [[5, 6, 7], [8]] });
       expect(tokens).toMatchObject({ usage: { prompt_tokens: 4 }, choices: [{ index: 0 }, { index: 1 }] });
     },
     limit,
@@ -234,13 +228,13 @@ describe('completions', () => {
   it(
     'fill holes, give log-probabilities, and end after 16 tokens where nothing is said',
     async () => {
-      const hole = await client.completions.create({
+      const hole = await it_.client.completions.create({
         ...plain,
         prompt: 'def add(a, b):\n',
         suffix: '\nprint(add(1, 2))',
       });
       expect(hole.choices).toHaveLength(1);
-      const [choice] = (await client.completions.create({ model, prompt: 'Once', temperature: 0, logprobs: 2 }))
+      const [choice] = (await it_.client.completions.create({ model, prompt: 'Once', temperature: 0, logprobs: 2 }))
         .choices;
       const { tokens, token_logprobs, top_logprobs, text_offset } = choice!.logprobs!;
       expect(tokens!.join('')).toBe(choice!.text);
@@ -267,13 +261,13 @@ describe('errors', () => {
     };
     const invalid = 'invalid_request_error';
     expect(await refused(stranger.models.list())).toEqual([401, invalid, 'invalid_api_key', null]);
-    expect(await refused(client.chat.completions.create({ ...greedy, model: 'none' }))).toEqual([
+    expect(await refused(it_.client.chat.completions.create({ ...greedy, model: 'none' }))).toEqual([
       404,
       invalid,
       'model_not_found',
       'model',
     ]);
-    expect(await refused(client.chat.completions.create({ ...greedy, temperature: 3 }))).toEqual([
+    expect(await refused(it_.client.chat.completions.create({ ...greedy, temperature: 3 }))).toEqual([
       400,
       invalid,
       null,
@@ -281,23 +275,23 @@ describe('errors', () => {
     ]);
     expect(
       await refused(
-        client.chat.completions.create({ ...greedy, messages: [{ role: 'user', content: 'a '.repeat(4000) }] }),
+        it_.client.chat.completions.create({ ...greedy, messages: [{ role: 'user', content: 'a '.repeat(4000) }] }),
       ),
     ).toEqual([400, invalid, 'context_length_exceeded', 'messages']);
-    expect(await refused(client.chat.completions.create({ ...greedy, functions: [{ name: 'f' }] }))).toEqual([
+    expect(await refused(it_.client.chat.completions.create({ ...greedy, functions: [{ name: 'f' }] }))).toEqual([
       400,
       invalid,
       null,
       'functions',
     ]);
-    expect(await refused(client.files.retrieve('file-x'))).toEqual([404, invalid, null, null]);
-    expect(await refused(client.chat.completions.create({ ...greedy, tool_choice: 'required' }))).toEqual([
+    expect(await refused(it_.client.files.retrieve('file-x'))).toEqual([404, invalid, null, null]);
+    expect(await refused(it_.client.chat.completions.create({ ...greedy, tool_choice: 'required' }))).toEqual([
       400,
       invalid,
       null,
       null,
     ]);
-    const uncalled = client.responses.create({ model, input: 'x', tool_choice: 'required' });
+    const uncalled = it_.client.responses.create({ model, input: 'x', tool_choice: 'required' });
     expect(await refused(uncalled)).toEqual([400, invalid, null, null]);
     const unknown = await it_.request('GET', '/v1/nothing');
     expect(unknown.status).toBe(404);

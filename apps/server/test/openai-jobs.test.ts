@@ -1,24 +1,19 @@
 import OpenAI, { toFile } from 'openai';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { eventually } from './support/emissary-objects.ts';
 import { stranger } from './support/emissary-server.ts';
-import { openaiServer, type OpenaiServer } from './support/openai-server.ts';
+import { useOpenaiServer } from './support/openai-server.ts';
 
 /** Trainers and runners are processes: on a busy machine each takes seconds to start. */
 vi.setConfig({ testTimeout: 180_000 });
 
-let it_: OpenaiServer;
-let client: OpenAI;
-beforeAll(async () => {
-  it_ = await openaiServer();
-  client = it_.client;
-}, 120_000);
-afterAll(() => it_[Symbol.asyncDispose]());
+const it_ = useOpenaiServer();
 
 let uploads = 0;
 const upload = async (rows: readonly (object | string)[], purpose: OpenAI.FilePurpose) => {
   const text = rows.map((row) => `${typeof row === 'string' ? row : JSON.stringify(row)}\n`).join('');
-  return (await client.files.create({ file: await toFile(Buffer.from(text), `rows-${uploads++}.jsonl`), purpose })).id;
+  return (await it_.client.files.create({ file: await toFile(Buffer.from(text), `rows-${uploads++}.jsonl`), purpose }))
+    .id;
 };
 
 describe('a batch', () => {
@@ -37,13 +32,13 @@ describe('a batch', () => {
   });
   const ended = (id: string) =>
     eventually(
-      () => client.batches.retrieve(id),
+      () => it_.client.batches.retrieve(id),
       ({ status }) => ['completed', 'failed', 'expired', 'cancelled'].includes(status),
       120_000,
     );
   type AnswerLine = { custom_id: string | null; response: { status_code: number; body: object }; error: null };
   const linesOf = async (file: string) =>
-    (await (await client.files.content(file)).text())
+    (await (await it_.client.files.content(file)).text())
       .trimEnd()
       .split('\n')
       .map((text) => JSON.parse(text) as AnswerLine);
@@ -59,7 +54,7 @@ describe('a batch', () => {
       ],
       'batch',
     );
-    const made = await client.batches.create({
+    const made = await it_.client.batches.create({
       input_file_id,
       endpoint,
       completion_window: '24h',
@@ -91,29 +86,29 @@ describe('a batch', () => {
       ['line-3', 400],
     ]);
     expect(failures[0]!.response.body).toMatchObject({ error: { message: expect.stringContaining(endpoint) } });
-    expect(await client.files.retrieve(done.output_file_id!)).toMatchObject({ purpose: 'batch_output' });
-    await expect(client.batches.cancel(made.id)).rejects.toMatchObject({ status: 400, code: 'conflict' });
+    expect(await it_.client.files.retrieve(done.output_file_id!)).toMatchObject({ purpose: 'batch_output' });
+    await expect(it_.client.batches.cancel(made.id)).rejects.toMatchObject({ status: 400, code: 'conflict' });
   });
 
   it('is listed in pages, and cancelled; those of others are not there', async () => {
     const input_file_id = await upload([line(0)], 'batch');
     const ids: string[] = [];
     for (let i = 0; i < 3; i++)
-      ids.push((await client.batches.create({ input_file_id, endpoint, completion_window: '24h' })).id);
+      ids.push((await it_.client.batches.create({ input_file_id, endpoint, completion_window: '24h' })).id);
     const listed: string[] = [];
-    for await (const { id } of client.batches.list({ limit: 2 })) listed.push(id);
+    for await (const { id } of it_.client.batches.list({ limit: 2 })) listed.push(id);
     expect(listed.slice(0, 3)).toEqual(ids.toReversed());
     const many = await upload(
       Array.from({ length: 500 }, (_, id) => line(id)),
       'batch',
     );
-    const long = await client.batches.create({ input_file_id: many, endpoint, completion_window: '24h' });
-    expect((await client.batches.cancel(long.id)).status).toMatch(/^cancell(ing|ed)$/);
+    const long = await it_.client.batches.create({ input_file_id: many, endpoint, completion_window: '24h' });
+    expect((await it_.client.batches.cancel(long.id)).status).toMatch(/^cancell(ing|ed)$/);
     expect(await ended(long.id)).toMatchObject({ status: 'cancelled', cancelled_at: expect.any(Number) });
     await expect(it_.clientOf(stranger.key).batches.retrieve(long.id)).rejects.toMatchObject({ status: 404 });
     const other = await upload([{ prompt: 'a', completion: 'b' }], 'fine-tune');
     await expect(
-      client.batches.create({ input_file_id: other, endpoint, completion_window: '24h' }),
+      it_.client.batches.create({ input_file_id: other, endpoint, completion_window: '24h' }),
     ).rejects.toMatchObject({ status: 400 });
     await Promise.all(ids.map(ended));
   });
@@ -128,7 +123,7 @@ describe('a fine-tuning job', () => {
   }));
   const over = (id: string) =>
     eventually(
-      () => client.fineTuning.jobs.retrieve(id),
+      () => it_.client.fineTuning.jobs.retrieve(id),
       ({ status }) => ['succeeded', 'failed', 'cancelled'].includes(status),
       170_000,
     );
@@ -136,7 +131,7 @@ describe('a fine-tuning job', () => {
   it('makes a model that answers under its name, seen through every API', async () => {
     const training_file = await upload(conversations, 'fine-tune');
     const validation_file = await upload(conversations.slice(0, 3), 'fine-tune');
-    const made = await client.fineTuning.jobs.create({
+    const made = await it_.client.fineTuning.jobs.create({
       model: 'tiny-chat',
       training_file,
       validation_file,
@@ -167,7 +162,7 @@ describe('a fine-tuning job', () => {
     expect(done.trained_tokens).toBeGreaterThan(0);
     expect(done).toMatchObject({ status: 'succeeded', fine_tuned_model: expect.stringMatching(/^ft:tiny-chat:red:/) });
     const model = done.fine_tuned_model!;
-    const { data: checkpoints } = await client.fineTuning.jobs.checkpoints.list(made.id);
+    const { data: checkpoints } = await it_.client.fineTuning.jobs.checkpoints.list(made.id);
     expect(checkpoints).toHaveLength(2);
     expect(checkpoints[0]).toMatchObject({
       fine_tuning_job_id: made.id,
@@ -175,7 +170,7 @@ describe('a fine-tuning job', () => {
       metrics: { train_loss: expect.any(Number), full_valid_loss: expect.any(Number) },
     });
     const ask = (name: string) =>
-      client.chat.completions.create({
+      it_.client.chat.completions.create({
         model: name,
         temperature: 0,
         max_tokens: 8,
@@ -185,7 +180,7 @@ describe('a fine-tuning job', () => {
     expect((await ask(checkpoints[1]!.fine_tuned_model_checkpoint)).choices).toHaveLength(1);
 
     const events: OpenAI.FineTuning.FineTuningJobEvent[] = [];
-    for await (const event of client.fineTuning.jobs.listEvents(made.id, { limit: 5 })) events.push(event);
+    for await (const event of it_.client.fineTuning.jobs.listEvents(made.id, { limit: 5 })) events.push(event);
     expect(events[0]!.message).toBe('The job has successfully completed');
     expect(events.filter(({ type }) => type === 'metrics').length).toBe(checkpoints[0]!.step_number);
     expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
@@ -198,10 +193,10 @@ describe('a fine-tuning job', () => {
     const [project] = (await it_.server.call('GET', '/emissary/v1/projects')).json<{ id: string }[]>();
     const jobs = await it_.server.call('GET', `/emissary/v1/projects/${project!.id}/training-jobs`);
     expect(jobs.json()).toMatchObject([{ base_model: 'tiny-chat', status: 'Success' }]);
-    const listed = await client.fineTuning.jobs.list({ metadata: { team: 'red' } });
+    const listed = await it_.client.fineTuning.jobs.list({ metadata: { team: 'red' } });
     expect(listed.data.map(({ id }) => id)).toEqual([made.id]);
-    expect((await client.fineTuning.jobs.list({ metadata: { team: 'blue' } })).data).toEqual([]);
-    await expect(client.fineTuning.jobs.cancel(made.id)).rejects.toMatchObject({ status: 400, code: 'conflict' });
+    expect((await it_.client.fineTuning.jobs.list({ metadata: { team: 'blue' } })).data).toEqual([]);
+    await expect(it_.client.fineTuning.jobs.cancel(made.id)).rejects.toMatchObject({ status: 400, code: 'conflict' });
     await expect(it_.clientOf(stranger.key).fineTuning.jobs.retrieve(made.id)).rejects.toMatchObject({ status: 404 });
   });
 
@@ -211,7 +206,7 @@ describe('a fine-tuning job', () => {
       preferred_output: [answer],
       non_preferred_output: [{ role: 'assistant', content: 'Who knows.' }],
     }));
-    const made = await client.fineTuning.jobs.create({
+    const made = await it_.client.fineTuning.jobs.create({
       model: 'tiny-chat',
       training_file: await upload(rows, 'fine-tune'),
       method: { type: 'dpo', dpo: { hyperparameters: { n_epochs: 50, beta: 0.2 } } },
@@ -222,12 +217,12 @@ describe('a fine-tuning job', () => {
         dpo: { hyperparameters: { n_epochs: 50, batch_size: 1, learning_rate_multiplier: 1, beta: 0.2 } },
       },
     });
-    expect(await client.fineTuning.jobs.pause(made.id)).toMatchObject({ status: 'paused' });
-    expect((await client.fineTuning.jobs.resume(made.id)).status).not.toBe('paused');
-    await client.fineTuning.jobs.pause(made.id);
-    expect((await client.fineTuning.jobs.cancel(made.id)).status).toBe('cancelled');
+    expect(await it_.client.fineTuning.jobs.pause(made.id)).toMatchObject({ status: 'paused' });
+    expect((await it_.client.fineTuning.jobs.resume(made.id)).status).not.toBe('paused');
+    await it_.client.fineTuning.jobs.pause(made.id);
+    expect((await it_.client.fineTuning.jobs.cancel(made.id)).status).toBe('cancelled');
     const done = await eventually(
-      () => client.fineTuning.jobs.retrieve(made.id),
+      () => it_.client.fineTuning.jobs.retrieve(made.id),
       ({ finished_at }) => finished_at !== null,
       120_000,
     );

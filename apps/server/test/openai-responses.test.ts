@@ -1,22 +1,16 @@
 import OpenAI from 'openai';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { stranger } from './support/emissary-server.ts';
-import { openaiServer, type OpenaiServer } from './support/openai-server.ts';
+import { useOpenaiServer } from './support/openai-server.ts';
 
 vi.setConfig({ testTimeout: 90_000 });
 
-let it_: OpenaiServer;
-let client: OpenAI;
-beforeAll(async () => {
-  it_ = await openaiServer({ ATELIER_TRAINING_JOBS: '0' });
-  client = it_.client;
-}, 120_000);
-afterAll(() => it_[Symbol.asyncDispose]());
+const it_ = useOpenaiServer({ ATELIER_TRAINING_JOBS: '0' });
 
 const greedy = { model: 'starter', temperature: 0, max_output_tokens: 12 };
 type Event = OpenAI.Responses.ResponseStreamEvent;
 const eventsOf = async (body: Omit<OpenAI.Responses.ResponseCreateParamsStreaming, 'stream'>) =>
-  Array.fromAsync(await client.responses.create({ ...body, stream: true })) as Promise<Event[]>;
+  Array.fromAsync(await it_.client.responses.create({ ...body, stream: true })) as Promise<Event[]>;
 /** Runs of one name as one. */
 const namesOf = (events: readonly Event[]) =>
   events.map(({ type }) => type.replace('response.', '')).filter((name, at, all) => name !== all[at - 1]);
@@ -32,7 +26,7 @@ const tools = [{ type: 'function' as const, name: 'time', description: 'The time
 describe('responses', () => {
   it('are the same whole and as a stream of events in their order', async () => {
     const asked = { ...greedy, instructions: 'Be kind.', input: 'Say hello.', metadata: { a: 'b' } };
-    const whole = await client.responses.create(asked);
+    const whole = await it_.client.responses.create(asked);
     expect(whole).toMatchObject({
       object: 'response',
       id: expect.stringMatching(/^resp_[0-9a-f]{32}$/),
@@ -62,7 +56,7 @@ describe('responses', () => {
     const last = events.at(-1) as Extract<Event, { type: 'response.completed' }>;
     expect(last.response.usage).toMatchObject({ output_tokens: whole.usage!.output_tokens });
     expect(events[0]).toMatchObject({ response: { status: 'in_progress', output: [], usage: null } });
-    const streamed = await client.responses.stream(asked).finalResponse();
+    const streamed = await it_.client.responses.stream(asked).finalResponse();
     expect(streamed.output_text).toBe(text);
   });
 
@@ -78,10 +72,11 @@ describe('responses', () => {
       { role: 'developer' as const, content: 'Be brief.' },
       { role: 'user' as const, content: [{ type: 'input_text' as const, text: 'Say \u0000 hello.' }] },
     ];
-    const { output_text: _own, ...made } = await client.responses.create({ ...greedy, input });
-    expect(await client.responses.retrieve(made.id)).toMatchObject(made);
+    const { output_text: _own, ...made } = await it_.client.responses.create({ ...greedy, input });
+    expect(await it_.client.responses.retrieve(made.id)).toMatchObject(made);
     const items: unknown[] = [];
-    for await (const item of client.responses.inputItems.list(made.id, { order: 'asc', limit: 1 })) items.push(item);
+    for await (const item of it_.client.responses.inputItems.list(made.id, { order: 'asc', limit: 1 }))
+      items.push(item);
     expect(items).toMatchObject([
       { type: 'message', role: 'developer', content: [{ type: 'input_text', text: 'Be brief.' }] },
       { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'Say \u0000 hello.' }] },
@@ -91,16 +86,16 @@ describe('responses', () => {
     await expect(
       other.responses.create({ ...greedy, input: 'x', previous_response_id: made.id }),
     ).rejects.toMatchObject({ status: 404 });
-    await client.responses.delete(made.id);
-    await expect(client.responses.retrieve(made.id)).rejects.toMatchObject({ status: 404 });
-    const passing = await client.responses.create({ ...greedy, input: 'x', store: false });
-    await expect(client.responses.retrieve(passing.id)).rejects.toMatchObject({ status: 404 });
+    await it_.client.responses.delete(made.id);
+    await expect(it_.client.responses.retrieve(made.id)).rejects.toMatchObject({ status: 404 });
+    const passing = await it_.client.responses.create({ ...greedy, input: 'x', store: false });
+    await expect(it_.client.responses.retrieve(passing.id)).rejects.toMatchObject({ status: 404 });
   });
 
   it('go on from each other as if all had been said at once', async () => {
-    const first = await client.responses.create({ ...greedy, input: 'Say hello.' });
-    const second = await client.responses.create({ ...greedy, input: 'Again.', previous_response_id: first.id });
-    const third = await client.responses.create({ ...greedy, input: 'More.', previous_response_id: second.id });
+    const first = await it_.client.responses.create({ ...greedy, input: 'Say hello.' });
+    const second = await it_.client.responses.create({ ...greedy, input: 'Again.', previous_response_id: first.id });
+    const third = await it_.client.responses.create({ ...greedy, input: 'More.', previous_response_id: second.id });
     const said = [
       { role: 'user' as const, content: 'Say hello.' },
       { role: 'assistant' as const, content: first.output_text },
@@ -108,7 +103,7 @@ describe('responses', () => {
       { role: 'assistant' as const, content: second.output_text },
       { role: 'user' as const, content: 'More.' },
     ];
-    const whole = await client.responses.create({ ...greedy, input: said });
+    const whole = await it_.client.responses.create({ ...greedy, input: said });
     expect([third.output_text, third.usage!.input_tokens]).toEqual([whole.output_text, whole.usage!.input_tokens]);
   });
 
@@ -121,7 +116,7 @@ describe('responses', () => {
       tool_choice: { type: 'function' as const, name: 'time' },
       parallel_tool_calls: false,
     };
-    const whole = await client.responses.create(asked);
+    const whole = await it_.client.responses.create(asked);
     const [call] = whole.output;
     expect(call).toMatchObject({ type: 'function_call', name: 'time', status: 'completed' });
     const { arguments: given, call_id } = call as OpenAI.Responses.ResponseFunctionToolCall;
@@ -140,7 +135,7 @@ describe('responses', () => {
       arguments: given,
       name: 'time',
     });
-    const after = await client.responses.create({
+    const after = await it_.client.responses.create({
       ...greedy,
       tools,
       tool_choice: 'none',
@@ -151,7 +146,7 @@ describe('responses', () => {
   });
 
   it('keep to a schema and give log-probabilities where asked', async () => {
-    const made = await client.responses.create({
+    const made = await it_.client.responses.create({
       ...greedy,
       max_output_tokens: 60,
       input: 'A city.',
@@ -172,7 +167,7 @@ describe('responses', () => {
     expect(text).not.toBe('');
     const tokens = deltas.flatMap((event) => event.logprobs.map(({ token }) => token));
     expect(tokens.join('').startsWith(text)).toBe(true);
-    const answer = (await client.responses.create(asked)).output[0] as OpenAI.Responses.ResponseOutputMessage;
+    const answer = (await it_.client.responses.create(asked)).output[0] as OpenAI.Responses.ResponseOutputMessage;
     const part = answer.content[0] as OpenAI.Responses.ResponseOutputText;
     expect(part.logprobs!.map(({ token }) => token)).toEqual(tokens);
   });
@@ -191,10 +186,10 @@ describe('responses', () => {
       400,
       null,
     ]);
-    await expect(client.responses.create({ ...greedy, model: 'none', input: 'x', stream: true })).rejects.toMatchObject(
-      {
-        status: 404,
-      },
-    );
+    await expect(
+      it_.client.responses.create({ ...greedy, model: 'none', input: 'x', stream: true }),
+    ).rejects.toMatchObject({
+      status: 404,
+    });
   });
 });

@@ -1,16 +1,9 @@
 import path from 'node:path';
 import { writeTinyBert } from '@atelier/llama/testing';
-import OpenAI from 'openai';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openaiServer, type OpenaiServer } from './support/openai-server.ts';
+import { describe, expect, it } from 'vitest';
+import { useOpenaiServer } from './support/openai-server.ts';
 
-let it_: OpenaiServer;
-let client: OpenAI;
-beforeAll(async () => {
-  it_ = await openaiServer({ ATELIER_TRAINING_JOBS: '0' });
-  client = it_.client;
-}, 120_000);
-afterAll(() => it_[Symbol.asyncDispose]());
+const it_ = useOpenaiServer({ ATELIER_TRAINING_JOBS: '0' });
 
 const model = 'gpt-4o-mini';
 const messages = [{ role: 'user' as const, content: 'Say hello.' }];
@@ -22,20 +15,20 @@ describe('embeddings', () => {
     'are numbers or base64, of texts and tokens, with fewer dimensions where asked',
     async () => {
       const asked = { model: 'text-embedding-3-small', input: ['one fish', 'two fish'] };
-      const float = await client.embeddings.create({ ...asked, encoding_format: 'float' });
-      const base64 = await client.embeddings.create(asked);
+      const float = await it_.client.embeddings.create({ ...asked, encoding_format: 'float' });
+      const base64 = await it_.client.embeddings.create(asked);
       expect(float.data.map(({ index }) => index)).toEqual([0, 1]);
       for (const [at, { embedding }] of base64.data.entries()) {
         expect(embedding).toHaveLength(float.data[at]!.embedding.length);
         embedding.forEach((x, i) => expect(x).toBeCloseTo(float.data[at]!.embedding[i]!, 5));
       }
       expect(float.usage.total_tokens).toBeGreaterThan(2);
-      const [cut] = (await client.embeddings.create({ ...asked, input: 'one fish', dimensions: 8 })).data;
+      const [cut] = (await it_.client.embeddings.create({ ...asked, input: 'one fish', dimensions: 8 })).data;
       expect(cut!.embedding).toHaveLength(8);
       expect(Math.hypot(...cut!.embedding)).toBeCloseTo(1, 4);
-      const tokens = await client.embeddings.create({ ...asked, input: [[5, 6], [7]] });
+      const tokens = await it_.client.embeddings.create({ ...asked, input: [[5, 6], [7]] });
       expect(tokens).toMatchObject({ usage: { prompt_tokens: 3 }, data: [{ index: 0 }, { index: 1 }] });
-      expect((await client.embeddings.create({ ...asked, input: [5, 6] })).data).toHaveLength(1);
+      expect((await it_.client.embeddings.create({ ...asked, input: [5, 6] })).data).toHaveLength(1);
     },
     limit,
   );
@@ -115,7 +108,7 @@ describe('what other servers of this API have besides', () => {
       expect((await post('/v1/rerank', { ...asked, documents: [] })).body.error.param).toBe('documents');
       // A model with a head for it, which no job could train, is served all the same.
       await writeTinyBert(path.join(it_.server.directory, 'models', 'ranker.gguf'), { pooling: 'rank' });
-      await client.models.list();
+      await it_.client.models.list();
       const ranked = await post('/v1/rerank', { ...asked, model: 'ranker' });
       expect(ranked.body.results.map(({ index }) => index).toSorted()).toEqual([0, 1, 2]);
       expect(new Set(ranked.body.results.map(({ relevance_score }) => relevance_score)).size).toBe(3);
@@ -138,7 +131,7 @@ describe('what other servers of this API have besides', () => {
       }
       const { body } = await post('/v1/tokenize', { model, prompt: 'Once upon a time' });
       expect(body.tokens).toHaveLength(body.count);
-      const again = await client.completions.create({ model, prompt: body.tokens, max_tokens: 1 });
+      const again = await it_.client.completions.create({ model, prompt: body.tokens, max_tokens: 1 });
       expect(again.usage!.prompt_tokens).toBe(body.count);
       expect((await post('/v1/tokenize', { model })).status).toBe(400);
       expect((await post('/v1/tokenize', { model: 'none', prompt: 'x' })).status).toBe(404);

@@ -1,6 +1,6 @@
 /** The server of the other API tests, seen through OpenAI's official client; whatever it answers is checked by our schemas. */
 import OpenAI from 'openai';
-import { expect } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import type { z } from 'zod';
 import { chatChunkSchema } from '../../src/apis/openai/schemas/chat.ts';
 import { completionSchema } from '../../src/apis/openai/schemas/completions.ts';
@@ -28,7 +28,15 @@ const streamed: Readonly<Record<string, z.ZodType>> = {
   '/openai/v1/responses': responseEventSchema,
 };
 
-export async function openaiServer(environment: Environment = {}, overrides: Overrides = {}): Promise<OpenaiServer> {
+/** One for the tests of a file: there once they run, gone after the last. */
+export function useOpenaiServer(environment: Environment = {}, overrides: Overrides = {}): OpenaiServer {
+  const used = {} as OpenaiServer;
+  beforeAll(async () => void Object.assign(used, await openaiServer(environment, overrides)), 120_000);
+  afterAll(() => used[Symbol.asyncDispose]());
+  return used;
+}
+
+async function openaiServer(environment: Environment, overrides: Overrides): Promise<OpenaiServer> {
   await using stack = new AsyncDisposableStack();
   const databases = stack.use(await testDatabases());
   const server = stack.use(await emissaryServer(databases, environment, overrides));

@@ -6,7 +6,6 @@ import path from 'node:path';
 import { parseReference } from '@atelier/hub';
 import type { ModelRef, RemoteModel, RemoteModelRef } from '@atelier/engine';
 import { AtelierError } from '@atelier/errors';
-import { sql } from 'kysely';
 import type { Logger } from '../../logger.ts';
 import type { BlobStore } from '../../storage/blobs/blob-store.ts';
 import type { Database } from '../../storage/database/database.ts';
@@ -80,7 +79,7 @@ export function createModels({
     if (name === '' || name.includes('\0')) return undefined;
     return visible(identity)
       .where('name', 'in', [name, otherwise])
-      .orderBy(sql`name = ${name}`, 'desc')
+      .orderBy((model) => model('name', '=', name), 'desc')
       .orderBy('workspace_id', (order) => order.asc().nullsLast())
       .executeTakeFirst();
   }

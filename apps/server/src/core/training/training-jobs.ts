@@ -1,7 +1,6 @@
 /** Training jobs as a caller sees them: made, listed, watched, cancelled, removed. run-job.ts does the work. */
 import { AtelierError } from '@atelier/errors';
 import { encoderTasks } from '@atelier/tuner/models';
-import { sql } from 'kysely';
 import type { Wake } from '../../jobs/wake.ts';
 import type { Database } from '../../storage/database/database.ts';
 import type { Row, RowChange } from '../../storage/database/tables.ts';
@@ -90,7 +89,7 @@ export function createTrainingJobs({ database, datasets, wake, seal, reportingUr
   ): Promise<void> {
     const { numUpdatedRows } = await database
       .updateTable('training_jobs')
-      .set({ ...columns, updated_at: sql<Date>`now()` })
+      .set({ ...columns, updated_at: database.fn<Date>('now') })
       .where('id', '=', id)
       .where('state', 'in', from)
       .executeTakeFirst();
@@ -276,7 +275,7 @@ export function createTrainingJobs({ database, datasets, wake, seal, reportingUr
         .where('job_id', '=', job.id)
         .where((step) =>
           step.or([
-            step(sql`step % ${every}`, '=', 0),
+            step(step('step', '%', every), '=', 0),
             step('step', '=', 1),
             step(
               'step',
@@ -364,7 +363,7 @@ export function createTrainingJobs({ database, datasets, wake, seal, reportingUr
         const next = stateAfterCancel(job.state);
         if (!next) throw new AtelierError('conflict', { reason: `The training job has already ended (${job.state})` });
         if (next === job.state) return;
-        const now = sql<Date>`now()`;
+        const now = database.fn<Date>('now');
         await transaction
           .updateTable('training_jobs')
           .set({ state: next, updated_at: now, ...(isFinished(next) && { finished_at: now }) })
